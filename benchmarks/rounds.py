@@ -1,0 +1,76 @@
+"""Plays the rounds: each (round, peer) is a process of its own, and the order rotates.
+
+A slow drift of the machine then falls on all peers alike, and a ratio is taken within a round only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from benchmarks.measure import Figure
+
+Round = dict[str, Figure]
+#: a peer's process may take so long, in seconds
+LIMIT_S = 300
+#: marks every process that descends from a peer's, daemons included
+MARK = "MODAL_NB_BENCH_MARK"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def play(peers: Sequence[str], rounds: int, sections: str) -> Iterator[Round]:
+    """One dict of figures a round."""
+    for number in range(rounds):
+        shift = number % len(peers)
+        figures: Round = {}
+        for peer in [*peers[shift:], *peers[:shift]]:
+            print(f"round {number + 1} of {rounds}: {peer}", file=sys.stderr, flush=True)
+            figures |= one_peer(peer, sections)
+        yield figures
+
+
+def one_peer(peer: str, sections: str) -> Round:
+    # a short folder: the path of a Unix socket holds 107 bytes
+    with tempfile.TemporaryDirectory(prefix="mnb", ignore_cleanup_errors=True) as scratch:
+        result, log = Path(scratch, "result.json"), Path(scratch, "log")
+        with log.open("wb") as sink:
+            run_and_sweep(
+                [sys.executable, "-m", "benchmarks.measure", peer, sections, str(result)], scratch, sink
+            )
+        complaint = log.read_text(errors="replace").strip()
+        if complaint:
+            print(f"{peer}:\n{complaint[-3000:]}", file=sys.stderr)
+        return json.loads(result.read_text()) if result.exists() else {}
+
+
+def run_and_sweep(command: list[str], scratch: str, sink: IO[bytes]) -> None:
+    mark = secrets.token_hex(8)
+    ours = {MARK: mark, "MODAL_NB_HOME": str(Path(scratch, "home")), "TMPDIR": scratch}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **ours}, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+    )
+    try:
+        process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        sink.write(f"ended after {LIMIT_S} s".encode())
+    finally:
+        sweep(mark)
+        process.wait()
+
+
+def sweep(mark: str) -> None:
+    """End what this round's peer has left, daemons too: by its mark, so that nothing else is touched."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                process.kill()

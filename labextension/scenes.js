@@ -1,0 +1,78 @@
+// The states that a designer wants to see, each as a first report and what happens next.
+import { container, madeHistory, pool } from "./simulation.js";
+import { HOSTILE } from "./hostile.js";
+
+const NOW = 1000;
+const trail = (...pieces) => pieces.map(([back, state]) => [NOW - back, state]);
+
+function few() {
+  return [
+    container("ct-31", { state: "busy", born: NOW - 412, since: NOW - 3, served: 1284, running: 2, slots: 4, memory: 212, cpu: 0.93,
+      trail: trail([412, "starting"], [410, "entering"], [401, "busy"], [330, "idle"], [290, "busy"], [212, "idle"], [160, "busy"], [14, "idle"], [9, "busy"]) }),
+    container("ct-33", { state: "busy", born: NOW - 231, since: NOW - 8, served: 640, running: 1, slots: 4, memory: 198, cpu: 0.71,
+      trail: trail([231, "starting"], [229, "entering"], [218, "idle"], [170, "busy"], [60, "idle"], [44, "busy"]) }),
+    container("ct-38", { state: "idle", born: NOW - 92, since: NOW - 21, served: 37, slots: 4, memory: 151, cpu: 0.01,
+      trail: trail([92, "starting"], [90, "entering"], [81, "busy"], [21, "idle"]) }),
+    container("ct-39", { state: "draining", born: NOW - 75, since: NOW - 2, served: 12, running: 1, slots: 4, memory: 160, cpu: 0.4 }),
+    container("ct-40", { state: "entering", phase: "imports and enter hooks", born: NOW - 4, since: NOW - 3, served: 0, memory: 44, cpu: 1.02 }),
+    container("ct-41", { state: "starting", born: NOW - 1, since: NOW - 1, served: 0, memory: null, cpu: null }),
+    container("ct-29", { state: "dead", born: NOW - 500, since: NOW - 240, ended: NOW - 240, served: 420, cause: "stopped: idle for 60 s",
+      trail: trail([500, "starting"], [498, "entering"], [488, "busy"], [300, "idle"], [242, "draining"], [240, "dead"]) }),
+    container("ct-35", { state: "dead", born: NOW - 190, since: NOW - 95, ended: NOW - 95, served: 61, cause: "killed by signal 9 (SIGKILL)",
+      trail: trail([190, "starting"], [188, "entering"], [176, "busy"], [95, "dead"]) }),
+    container("ct-30", { state: "dead", born: NOW - 480, since: NOW - 420, ended: NOW - 420, served: 3, cause: "ended with exit code 3" }),
+  ];
+}
+
+function busy() {
+  return pool({
+    queued: 3, running: 4, containers: few(), history: [...madeHistory(NOW - 2, 6, 560), [NOW - 1, 3, 4, 6]],
+    autoscaler: { min_containers: 1, max_containers: 6, buffer_containers: 0, scaledown_window: 60 },
+    why: "3 queued, at max_containers=6: raise it to start more",
+  });
+}
+
+function fifty() {
+  const states = ["busy", "busy", "busy", "idle", "busy"];
+  const containers = Array.from({ length: 50 }, (_, index) => container(`ct-${100 + index}`, {
+    state: states[index % 5], born: NOW - 300 + index * 5, since: NOW - (index % 7), running: index % 5 === 3 ? 0 : 1, served: 900 + index * 37, memory: 130 + index, cpu: index % 5 === 3 ? 0.02 : 0.9,
+  }));
+  return pool({
+    queued: 1240, running: 40, containers, history: madeHistory(NOW, 50, 290, 11), service: "Embed", parameters: "",
+    autoscaler: { min_containers: 10, max_containers: null, buffer_containers: 2, scaledown_window: 120 },
+    why: "1240 queued, this machine is full: 50 of 50 containers",
+  });
+}
+
+function hostile() {
+  const at = (index) => HOSTILE[index % HOSTILE.length];
+  const containers = HOSTILE.map((text, index) => container(index % 2 ? `ct-${index}` : text, {
+    state: index % 3 ? "dead" : "starting", ended: index % 3 ? NOW - index : null, cause: text, reason: text, phase: text,
+  }));
+  return pool({ service: at(48), parameters: at(1), app: { id: at(2), name: at(40) }, why: at(3) + at(53), containers });
+}
+
+function report(...pools) {
+  return { pools, connection: "connected", message: "" };
+}
+
+const LOST = "No connection since 12 s.";
+
+export const SCENES = {
+  busy: () => ({ report: report(busy()), live: true }),
+  still: () => ({ report: report(busy()) }),
+  empty: () => ({ report: report() }),
+  idle: () => ({ report: report(pool({ autoscaler: { min_containers: 0, max_containers: null, buffer_containers: 0, scaledown_window: 60 } })) }),
+  loading: () => ({ report: { pools: [], connection: "connecting", message: "" } }),
+  lost: () => ({ report: { ...report(busy()), connection: "lost", message: LOST } }),
+  ended: () => ({ report: { ...report({ ...busy(), state: "gone", why: "this pool is gone", containers: few().slice(6) }), connection: "ended" } }),
+  asleep: () => ({ report: report(busy()), silent: true }),
+  error: () => ({ report: report(busy()), options: { refuse: "max_containers=40 needs 40 processor cores; this machine has 8: lower it to 8" } }),
+  pending: () => ({ report: report(busy()), options: { answerAfter: null } }),
+  fifty: () => ({ report: report(fifty()), live: true }),
+  hostile: () => ({ report: report(hostile()) }),
+  app: () => ({
+    report: report(busy(), pool({ pool: 13, service: "Tokens", parameters: "", why: "nothing is queued", containers: [container("ct-90", { pool: 13 })] }),
+      { ...busy(), pool: 11, state: "retired", parameters: "trees=100", containers: few().slice(3, 4), why: "nothing is queued", queued: 0, running: 1 }),
+  }),
+};

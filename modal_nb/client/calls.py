@@ -1,0 +1,158 @@
+"""A message of inputs on its way: held here until its outcome is there, and sent again to a restarted supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.kinds import dump_total
+from modal_nb.protocol.stream import Kind, Packet, body_of, packet, prefix, size_of
+from modal_nb.runtime.context import current_input_number
+
+if TYPE_CHECKING:
+    from modal_nb.client.pool import Pool
+
+
+class Sink(Protocol):
+    """Who waits for results; called on the reading thread, must be quick and must not raise."""
+
+    def deliver(self, call: Call, result: Packet) -> None: ...
+
+    def fail(self, call: Call, error: BaseException) -> None: ...
+
+
+class Call:
+    """One input, or a chunk of inputs, of one method."""
+
+    __slots__ = (
+        "allowed",
+        "body",
+        "count",
+        "number",
+        "outstanding",
+        "parent",
+        "parts",
+        "pool",
+        "sink",
+        "size",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        pool: Pool,
+        frames: Sequence[Frame],
+        count: int,
+        sink: Sink,
+        parent: int | None = None,
+    ) -> None:
+        """``parent``: None finds it out, 0 says that no code waits for the call."""
+        self.number = number
+        #: in a container: the input whose code waits for this call
+        self.parent = current_input_number() if parent is None else parent
+        self.pool = pool
+        self.body = body_of(frames)
+        self.parts = len(frames)
+        self.size = size_of(self.body)
+        self.count = count
+        #: inputs without an outcome
+        self.outstanding = count
+        self.sink = sink
+        #: of a generator: how many items its reader allows in all; 0: nothing was said yet
+        self.allowed = 0
+
+    def packet(self) -> list[Frame]:
+        """As it is sent now: the pool's number may have changed, and its reader may have read."""
+        head = prefix(
+            Kind.CALL,
+            self.size,
+            number=self.number,
+            parent=self.parent,
+            extra=self.pool.number,
+            count=self.count,
+            parts=self.parts,
+        )
+        return [head, *self.body, *(self.more() if self.allowed else ())]
+
+    def more(self) -> list[Frame]:
+        """The reader's word to the generator, as it is now."""
+        return packet(Kind.MORE, [dump_total(self.allowed)], number=self.number)
+
+
+class Waiter:
+    """The blocking face: one thread waits for one result. A raw lock, because it is interruptible and quick."""
+
+    __slots__ = ("_lock", "error", "result")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.result: Packet | None = None
+        self.error: BaseException | None = None
+
+    def deliver(self, call: Call, result: Packet) -> None:
+        self.result = result
+        self._lock.release()
+
+    def fail(self, call: Call, error: BaseException) -> None:
+        self.error = error
+        self._lock.release()
+
+    def wait(self) -> Packet:
+        """The result; on the main thread an interrupt ends the wait."""
+        self._lock.acquire()
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None
+        return self.result
+
+
+class Mailbox:
+    """Takes results from the reading thread to one event loop; what gathers while the loop is busy goes in one go."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._letters: deque[tuple[asyncio.Future[Packet], Packet | None, BaseException | None]] = deque()
+        self._rung = False
+
+    def put(
+        self, future: asyncio.Future[Packet], result: Packet | None, error: BaseException | None = None
+    ) -> None:
+        self._letters.append((future, result, error))
+        if not self._rung:
+            self._rung = True
+            try:
+                self._loop.call_soon_threadsafe(self._empty)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._letters.clear()
+
+    def _empty(self) -> None:
+        self._rung = False
+        while self._letters:
+            future, result, error = self._letters.popleft()
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+
+class AsyncWaiter:
+    """The awaitable face of one result."""
+
+    __slots__ = ("_mailbox", "future")
+
+    def __init__(self, mailbox: Mailbox, loop: asyncio.AbstractEventLoop) -> None:
+        self._mailbox = mailbox
+        self.future: asyncio.Future[Packet] = loop.create_future()
+
+    def deliver(self, call: Call, result: Packet) -> None:
+        self._mailbox.put(self.future, result)
+
+    def fail(self, call: Call, error: BaseException) -> None:
+        self._mailbox.put(self.future, None, error)

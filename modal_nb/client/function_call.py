@@ -1,0 +1,164 @@
+"""``FunctionCall``: what ``.spawn`` gives, to ask for the result later."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, ClassVar
+
+from modal_nb.client import session as sessions
+from modal_nb.client import waiting
+from modal_nb.client.call_graph import InputInfo, graph
+from modal_nb.client.dual import Faces, dual
+from modal_nb.client.kept import KeptCall
+from modal_nb.exception import InvalidError
+
+
+def _gather(*function_calls: FunctionCall) -> list[Any]:
+    """The results of many calls, in their order, when all are there.
+
+    The first failure is raised at once; the other calls go on. Interrupting it cancels all that it waits for.
+    ``await FunctionCall.gather.aio(...)`` does not block.
+    """
+    __tracebackhide__ = True
+    return waiting.gather(_found(function_calls))
+
+
+async def _gather_aio(*function_calls: FunctionCall) -> list[Any]:
+    __tracebackhide__ = True
+    return await waiting.gather_async(_found(function_calls))
+
+
+class FunctionCall:
+    """A call that runs, or ran, on its own. Made by ``.spawn`` and ``FunctionCall.from_id``.
+
+    Holds the id only: it can be pickled, and the result is found by the process that spawned the call. Results are
+    kept until their app ends; beyond 10,000 of them or 256 MiB the oldest go (OutputExpiredError).
+    """
+
+    #: a function of the class, with two faces
+    gather: ClassVar[Faces[..., list[Any]]] = Faces(_gather, _gather_aio)
+
+    def __init__(self, object_id: str) -> None:
+        self._id = object_id
+
+    @staticmethod
+    def from_id(function_call_id: str) -> FunctionCall:
+        """The call of this id. Nothing is looked up before it is used: NotFoundError then, if there is none."""
+        if not isinstance(function_call_id, str):
+            raise InvalidError(
+                f"a function call id is a string such as 'fc-1a2b3c4d-1', not {function_call_id!r}"
+            )
+        return FunctionCall(function_call_id)
+
+    @property
+    def object_id(self) -> str:
+        """The id, "fc-...", as ``current_function_call_id()`` gives it in the container."""
+        return self._id
+
+    # -- results ----------------------------------------------------------------------------------------------------
+
+    @dual
+    def get(self, timeout: float | None = None, *, index: int = 0) -> Any:
+        """The result, or the method's exception raised; may be asked for again and again.
+
+        ``timeout`` in seconds: None waits as long as it takes, 0 does not wait. Python's TimeoutError when there is no
+        result by then; the call goes on. ``index``: which input, for a call of many. Interrupting it cancels the
+        input. ``await call.get.aio(...)`` does not block; cancelling that only ends the wait.
+        """
+        __tracebackhide__ = True
+        seconds = _seconds(timeout)
+        call = self._found()
+        return call.value(waiting.wait(call, index, seconds))
+
+    @get.awaited
+    async def _get_aio(self, timeout: float | None = None, *, index: int = 0) -> Any:  # noqa: ASYNC109 - Modal's
+        __tracebackhide__ = True
+        seconds = _seconds(timeout)
+        call = self._found()
+        return call.value(await waiting.wait_async(call, index, seconds))
+
+    @dual
+    def iter(self, *, start: int = 0, end: int | None = None) -> Iterator[Any]:
+        """The results of the inputs ``start`` to ``end`` (not included; None: all) in order, each when it is there.
+
+        The first failure ends it. Interrupting it cancels the inputs that it still waits for.
+        """
+        call = self._found()
+        return waiting.iterate(call, _range(call, start, end))
+
+    @iter.awaited
+    def _iter_aio(self, *, start: int = 0, end: int | None = None) -> AsyncIterator[Any]:
+        call = self._found()
+        return waiting.aiterate(call, _range(call, start, end))
+
+    @dual
+    def num_inputs(self) -> int:
+        """How many inputs the call has."""
+        return len(self._found().places)
+
+    @num_inputs.awaited
+    async def _num_inputs_aio(self) -> int:
+        return len(self._found().places)
+
+    # -- steering and looking ---------------------------------------------------------------------------------------
+
+    @dual
+    def cancel(self, terminate_containers: bool = False) -> None:
+        """End it: inputs that have no result get InputCancelledError as theirs. Results that are there stay.
+
+        ``terminate_containers=True`` also kills the containers that run its inputs; what else they run starts again
+        in others.
+        """
+        self._found().cancel(terminate=bool(terminate_containers))
+
+    @cancel.awaited
+    async def _cancel_aio(self, terminate_containers: bool = False) -> None:
+        await asyncio.to_thread(self._found().cancel, terminate=bool(terminate_containers))
+
+    @dual
+    def get_call_graph(self) -> list[InputInfo]:
+        """The inputs of the call, each with its container and its status."""
+        return graph(self._found())
+
+    @get_call_graph.awaited
+    async def _get_call_graph_aio(self) -> list[InputInfo]:
+        return graph(self._found())
+
+    def _found(self) -> KeptCall:
+        return sessions.current().kept.find(self._id)
+
+    def __reduce__(self) -> Any:
+        return FunctionCall.from_id, (self._id,)
+
+    def __repr__(self) -> str:
+        return f"<FunctionCall {self._id}>"
+
+
+def _found(function_calls: Sequence[FunctionCall]) -> list[KeptCall]:
+    for call in function_calls:
+        if not isinstance(call, FunctionCall):
+            raise InvalidError(f"FunctionCall.gather takes what .spawn returns, not {call!r}")
+    return [call._found() for call in function_calls]  # noqa: SLF001 - our own class
+
+
+def _seconds(timeout: Any) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise InvalidError(
+            f"`timeout` must be a number of seconds from 0 on, or None to wait as long as it takes, not {timeout!r}"
+        )
+    return None if math.isinf(timeout) else float(timeout)
+
+
+def _range(call: KeptCall, start: Any, end: Any) -> range:
+    count = len(call.places)
+    stop = count if end is None else end
+    for name, value in (("start", start), ("end", stop)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= count:
+            raise InvalidError(
+                f"`{name}` must be a whole number from 0 to {count}, the inputs of the call, not {value!r}"
+            )
+    return range(start, stop)

@@ -1,0 +1,179 @@
+"""The sending side of a ``.map``: gathers inputs into messages while the pool is busy, and never waits to gather.
+
+Few inputs go out one by one. Once enough are on their way, more are gathered into chunks, sized so that one message is
+about two milliseconds of work. When the pool runs dry, what is gathered leaves at once: an input iterator may wait for
+results of inputs that it gave before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modal_nb.client import classes, outcome, references
+from modal_nb.client.calls import Call
+from modal_nb.client.pool import Pool
+from modal_nb.protocol.stream import Packet
+from modal_nb.runtime import payload
+from modal_nb.runtime.context import current_input_number
+
+#: inputs on their way or waiting to be taken, at most (Modal's bound)
+MOST_OUTSTANDING = 1000
+#: inputs that go out one by one while nobody knows how long one takes
+_SINGLES = 256
+#: seconds of work in one message
+_WORK = 0.002
+_LARGEST = 128
+#: bytes in one message, unless one input alone takes more
+_HEAVIEST = 1 << 20
+#: seconds until a message that found the queue full is sent again
+_ROOM_AFTER = 0.1
+#: messages that keep a pool busy; below that nothing is held back
+_BUSY = 8
+
+
+class Gatherer:
+    """Takes inputs from one thread; results come on the reading thread and are handed to ``on_result``."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        method: str,
+        on_result: Callable[[int, int, Packet | BaseException], None],
+        parent: int | None = None,
+    ) -> None:
+        """``on_result(first index, count, packet or error)``; it must be quick. Made by the code that waits, for
+        messages leave from several threads; ``parent=0``: no code waits.
+        """
+        self._parent = current_input_number() if parent is None else parent
+        self._pool = pool
+        self._method = method
+        self._on_result = on_result
+        self._call_id = pool.app.session.kept.next_id()
+        self._lock = threading.Lock()
+        #: inputs as a chunk carries them: packed when they come, so that later changes to them do not show
+        self._gathered: list[Any] = []
+        #: its bytes, roughly
+        self._weight = 0
+        #: index of the next input
+        self._next = 0
+        #: messages on their way
+        self._calls: set[Call] = set()
+        self._closed = False
+        #: messages that found the queue full
+        self._refused: list[Call] = []
+
+    def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Take one input; sends it, or what has gathered, unless the pool is busy enough."""
+        try:
+            packed = payload.pack_arguments(args, kwargs, method=self._method)
+            weight = payload.weight(packed)
+            self._pool.check_size(self._method, weight)
+        except Exception as error:  # noqa: BLE001 - an argument that cannot be sent is its input's outcome
+            with self._lock:
+                self._send()
+                index, self._next = self._next, self._next + 1
+            self._on_result(index, 1, error)
+            return
+        if references.any_untold():
+            classes.tell(self._pool.app)
+        with self._lock:
+            if self._weight + weight > _HEAVIEST:
+                self._send()
+            self._gathered.append(packed)
+            self._weight += weight
+            self._next += 1
+            if self._full():
+                self._send()
+
+    def finish(self) -> None:
+        """No more inputs come."""
+        with self._lock:
+            self._send()
+
+    def close(self) -> None:
+        """Give up everything that is on its way."""
+        with self._lock:
+            self._closed = True
+            calls = list(self._calls)
+        for call in calls:
+            self._pool.app.session.cancel(call)
+
+    def _full(self) -> bool:
+        on_their_way = len(self._calls)
+        if on_their_way < _BUSY:
+            return True
+        seconds = self._pool.seconds.get(self._method)
+        if seconds is None:
+            return on_their_way < _SINGLES or len(self._gathered) >= _LARGEST
+        return len(self._gathered) >= max(1, min(_LARGEST, int(_WORK / max(seconds, 1e-9))))
+
+    def _send(self) -> None:
+        """Called with the lock held, so that messages leave in the order of their inputs."""
+        packed, self._gathered, self._weight = self._gathered, [], 0
+        if not packed or self._closed:
+            return
+        count = len(packed)
+        frames = payload.frames_of(packed[0]) if count == 1 else payload.join_chunk(packed)
+        first = self._next - count
+        place = _Place(self, first)
+        try:
+            call = self._pool.submit(
+                self._method, frames, place, count, call_id=self._call_id, first=first, parent=self._parent
+            )
+        except Exception as error:  # noqa: BLE001 - this may be the reading thread: the caller must hear of it
+            self._on_result(first, count, error)
+            return
+        if call.outstanding > 0:
+            self._calls.add(call)
+
+    def took(self, call: Call, first: int, result: Packet | BaseException, count: int) -> None:
+        """A result, on the reading thread."""
+        if isinstance(result, Packet) and outcome.is_queue_full(self._pool, result):
+            self._wait_for_room(call)
+            return
+        self._on_result(first, count, result)
+        if call.outstanding > 0:
+            return
+        with self._lock:
+            self._calls.discard(call)
+            if len(self._calls) < _BUSY:
+                self._send()
+
+    def _wait_for_room(self, call: Call) -> None:
+        with self._lock:
+            self._refused.append(call)
+            if len(self._refused) > 1:
+                return
+        timer = threading.Timer(_ROOM_AFTER, self._send_refused)
+        timer.daemon = True
+        timer.start()
+
+    def _send_refused(self) -> None:
+        with self._lock:
+            calls, self._refused = self._refused, []
+            if self._closed:
+                return
+        for call in calls:
+            try:
+                self._pool.app.session.again(call)
+            except Exception as error:  # noqa: BLE001 - as in `_send`
+                call.sink.fail(call, error)
+
+
+class _Place:
+    """The sink of one message: knows where its results belong."""
+
+    __slots__ = ("_first", "_gatherer")
+
+    def __init__(self, gatherer: Gatherer, first: int) -> None:
+        self._gatherer = gatherer
+        self._first = first
+
+    def deliver(self, call: Call, result: Packet) -> None:
+        self._gatherer.took(call, self._first + result.first, result, result.count)
+
+    def fail(self, call: Call, error: BaseException) -> None:
+        call.outstanding = 0
+        self._gatherer.took(call, self._first, error, call.count)

@@ -1,0 +1,162 @@
+"""One connection of this process to the supervisor: callers send by themselves, one thread reads."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from modal_nb import exception
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Codec, Frame, MessageRefused
+from modal_nb.protocol.stream import (
+    BODY_LIMIT,
+    ConnectionEnded,
+    Kind,
+    Packet,
+    Receiver,
+    Sender,
+    body_limit,
+    packet,
+)
+
+T = TypeVar("T", bound=ms.Content)
+
+_HELLO_TIMEOUT = 10.0
+
+
+class LinkLost(Exception):
+    """The supervisor went away before it answered."""
+
+
+class Link:
+    """Made by the session; dead once the supervisor is gone.
+
+    ``on_result`` gets every RESULT packet and ``on_end`` is called once at the end, both on the reading thread.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        key: bytes,
+        hello: ms.Hello,
+        on_result: Callable[[Packet], None],
+        on_end: Callable[[Link], None],
+    ) -> None:
+        """Connect to ``address`` and say hello, signed with ``key``.
+
+        Raises OSError when nobody listens, LinkLost when the hello is not answered.
+        """
+        self._codec = Codec(key, f"client{os.getpid()}")
+        self._on_result = on_result
+        self._on_end = on_end
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        self._receiver = Receiver(self._sock, BODY_LIMIT)
+        self.sender = Sender(self._sock)
+        self._numbers = itertools.count(1)
+        self._requests: dict[int, _Request] = {}
+        self._open = True
+        #: gets the content of every REPORT packet, on the reading thread
+        self.on_report: Callable[[dict[str, Any]], None] = lambda _: None
+        try:
+            self._sock.connect(address)
+            self.welcome = self._greet(hello)
+        except BaseException:
+            self._sock.close()
+            raise
+        self._reader = threading.Thread(target=self._read, name="modal_nb-reader", daemon=True)
+        self._reader.start()
+
+    def ask(
+        self, content: ms.Content, answer: type[T], buffers: Sequence[Frame] = ()
+    ) -> tuple[T, list[Frame]]:
+        """Send a request and wait for its answer and the buffers of that.
+
+        Raises LinkLost, or what the supervisor refused the request with.
+        """
+        number = next(self._numbers)
+        request = self._requests[number] = _Request()
+        try:
+            frames = self._codec.pack(ms.MSG_TYPES[type(content)], content.content(), buffers)
+            if not self._open:
+                raise LinkLost
+            self.sender.send(packet(Kind.REQUEST, frames, number=number))
+            request.done.wait()
+        except OSError:
+            raise LinkLost from None
+        finally:
+            self._requests.pop(number, None)
+        if request.answer is None:
+            raise LinkLost
+        message = self._codec.open(request.answer.frames())
+        if message.msg_type == "refusal_reply":
+            raise _refusal(msgspec.convert(message.content, ms.Refusal))
+        return msgspec.convert(message.content, answer), message.buffers
+
+    def close(self) -> None:
+        """End the connection; ``on_end`` follows on the reading thread."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def wait_closed(self) -> None:
+        """Returns when the other side has closed the connection."""
+        self._reader.join()
+
+    def _greet(self, hello: ms.Hello) -> ms.Welcome:
+        self._sock.settimeout(_HELLO_TIMEOUT)
+        try:
+            self.sender.send(
+                packet(Kind.HELLO, self._codec.pack("hello_request", hello.content()), number=hello.container)
+            )
+            packets: list[Packet] = []
+            while not packets:
+                packets = self._receiver.read()
+            message = self._codec.open(packets[0].frames())
+        except (ConnectionEnded, TimeoutError, MessageRefused, OSError) as error:
+            raise LinkLost(f"the supervisor does not answer a hello: {error}") from None
+        self._sock.settimeout(None)
+        welcome = msgspec.convert(message.content, ms.Welcome)
+        self._receiver.limit = body_limit(welcome.payload_bound)
+        return welcome
+
+    def _read(self) -> None:
+        try:
+            while True:
+                for one in self._receiver.read():
+                    if one.kind == Kind.RESULT:
+                        self._on_result(one)
+                    elif one.kind == Kind.REPORT:
+                        self.on_report(self._codec.open(one.frames()).content)
+                    elif (request := self._requests.get(one.number)) is not None:
+                        request.answer = one
+                        request.done.set()
+        except (ConnectionEnded, MessageRefused, OSError):
+            pass
+        self._open = False
+        self._sock.close()
+        for request in list(self._requests.values()):
+            request.done.set()
+        self._on_end(self)
+
+
+class _Request:
+    """A request that waits for its answer."""
+
+    __slots__ = ("answer", "done")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.answer: Packet | None = None
+
+
+def _refusal(refusal: ms.Refusal) -> Exception:
+    kind = getattr(exception, refusal.error, exception.Error)
+    error: Exception = kind(refusal.message)
+    return error

@@ -1,0 +1,120 @@
+"""From a RESULT packet to the value or the exception of its inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from modal_nb import exception
+from modal_nb.client.pool import Pool
+from modal_nb.protocol.codec import MessageRefused
+from modal_nb.protocol.messages import Failure
+from modal_nb.protocol.stream import Packet, Result
+from modal_nb.runtime.failures import load_failure
+from modal_nb.runtime.reply import read_reply
+from modal_nb.spec.resources import Resources
+
+Answer = tuple[bool, Any]
+
+
+def value_of(pool: Pool, method: str, result: Packet) -> Any:
+    """The value of a single input, or its exception raised."""
+    __tracebackhide__ = True
+    ok, value = answers_of(pool, method, result)[0]
+    if ok:
+        return value
+    raise value
+
+
+def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
+    """(True, value) or (False, exception) for each input that the packet is about, in order."""
+    try:
+        message = pool.app.codec.open(result.frames())
+    except MessageRefused as refused:
+        return [(False, exception.ConnectionError(f"a result came damaged: {refused}"))] * result.count
+    content = message.content
+    if result.flags == Result.REPLY:
+        pool.ran(method, result.seconds, result.count)
+        return read_reply(content["status"], content, message.buffers, result.count)
+    if result.flags == Result.START_FAILED:
+        error = load_failure(content, message.buffers)
+        error.add_note(
+            f"Raised while {content.get('container')}, a container of {pool.spec.service}, started."
+        )
+    else:
+        error = _failed(
+            f"{pool.spec.service}.{method}", msgspec.convert(content, Failure), pool.spec.resources
+        )
+    return [(False, error)] * result.count
+
+
+def is_queue_full(pool: Pool, result: Packet) -> bool:
+    """Whether the supervisor would not take the message because too many wait."""
+    if result.flags != Result.FAILURE:
+        return False
+    try:
+        return bool(pool.app.codec.open(result.frames()).content.get("kind") == "queue_full")
+    except MessageRefused:
+        return False
+
+
+def _failed(method: str, failure: Failure, resources: Resources) -> BaseException:
+    """The supervisor's word as an exception; the sentence names what happened and what to do."""
+    times = f"{failure.times} containers" if failure.times != 1 else "one container"
+    match failure.kind:
+        case "timeout":
+            return exception.FunctionTimeoutError(
+                f"{method} ran longer than timeout={failure.seconds:g} seconds; raise `timeout` or give it less to do"
+            )
+        case "startup_timeout":
+            return exception.StartupTimeoutError(
+                f"a container for {method} took longer than startup_timeout={failure.seconds:g} seconds to import and "
+                f"enter; raise `startup_timeout`{_tail(failure)}"
+            )
+        case "start_failed":
+            return exception.StartFailedError(
+                f"{times} for {method} failed to start: {failure.cause or 'no cause was reported'}{_tail(failure)}"
+            )
+        case "crashed":
+            kind = (
+                exception.OutOfMemoryError
+                if failure.cause_kind == "out_of_memory"
+                else exception.ContainerCrashedError
+            )
+            return kind(
+                f"{times} died while running {method}; the last one, {failure.container}, was "
+                f"{failure.cause or 'lost'}{_tail(failure)}"
+            )
+        case "cancelled":
+            return exception.InputCancelledError(f"the input of {method} was cancelled")
+        case "app_stopped":
+            return exception.AppStoppedError(f"the app ended before {method} was through")
+        case "queue_full":
+            return exception.QueueFullError(
+                f"the queue of {method} is full: send fewer inputs at a time, or use .map, which waits; or start the "
+                "supervisor with a higher MODAL_NB_QUEUE_BOUND"
+            )
+        case "does_not_fit":
+            asked = {"cpu": resources.cpu, "memory": resources.memory}
+            asks = " and ".join(f"{name}={value:g}" for name, value in asked.items() if value)
+            return exception.ResourceExhaustedError(
+                f"{method} can never run here: a container asks for {asks}, which is more than the machine-wide limit; "
+                "ask for less, or start the supervisor with a higher MODAL_NB_MAX_CPU or MODAL_NB_MAX_MEMORY"
+            )
+        case "deadlock":
+            return exception.DeadlockError(
+                f"{method} can never start: its pool is at max_containers={failure.times}, and every container there "
+                "waits for a call that waits for this pool; raise `max_containers`, call with `.local()` instead of "
+                "`.remote()`, or let a container serve several inputs at a time"
+            )
+        case other:
+            return exception.ExecutionError(f"{method} failed: {other} {failure.cause}")
+
+
+def _tail(failure: Failure) -> str:
+    """The last lines of the container's log, as a paragraph."""
+    if not failure.log_tail:
+        return ""
+    lines = "\n".join(f"    {line}" for line in failure.log_tail)
+    return f"\n  last lines of the log of {failure.container}:\n{lines}"

@@ -1,0 +1,142 @@
+"""A pool as its caller sees it: where inputs go, and how it is steered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modal_nb.client.calls import Call, Sink
+from modal_nb.client.link import Link
+from modal_nb.exception import RequestSizeError
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.stream import body_of, size_of
+from modal_nb.spec.scaling import Autoscaler
+
+if TYPE_CHECKING:
+    from modal_nb.client.running import RunningApp
+
+#: weight of the newest run time in the moving average
+_WEIGHT = 0.3
+
+
+class Pool:
+    """Made by a RunningApp. Its number changes when the supervisor is restarted."""
+
+    def __init__(self, app: RunningApp, request: ms.PoolOpen, load: Sequence[Frame]) -> None:
+        """``request``: what opens it, but for the app's number; ``load``: the frames of its LOAD message."""
+        self.app = app
+        self.spec = request.spec
+        self.number = 0
+        self._load = b"".join(body_of(load))
+        self._request = msgspec.structs.replace(request, load_parts=len(load))
+        #: changes made by ``update_autoscaler``, for a supervisor that must be told again
+        self._changes: dict[str, Any] = {}
+        #: method -> seconds per input, a moving average; what chunks are sized by
+        self.seconds: dict[str, float] = {}
+
+    @classmethod
+    def own(cls, app: RunningApp, inside: ms.Inside) -> Pool:
+        """The pool of the container that this code runs in."""
+        pool = cls(app, ms.PoolOpen(app=inside.app, spec=inside.spec), ())
+        pool.number = inside.pool
+        return pool
+
+    def open(self) -> None:
+        """Tell the supervisor of it. UnsupportedOptionError when the back end cannot honour an option."""
+        self.number = self.app.session.ask(self._opening, ms.PoolOpened, [self._load]).pool
+
+    def reopen(self, link: Link) -> None:
+        """Tell a new supervisor of it."""
+        self.number = link.ask(self._opening(), ms.PoolOpened, [self._load])[0].pool
+        if self._changes:
+            link.ask(ms.AutoscalerUpdate(pool=self.number, **self._changes), ms.AutoscalerSettings)
+
+    def _opening(self) -> ms.PoolOpen:
+        return msgspec.structs.replace(self._request, app=self.app.number)
+
+    # -- calls --------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        method: str,
+        frames: Sequence[Frame],
+        sink: Sink,
+        count: int = 1,
+        *,
+        call_id: str = "",
+        first: int = 0,
+        parent: int | None = None,
+    ) -> Call:
+        """Send one input, or a chunk of ``count``; ``frames`` as runtime.payload made them.
+
+        ``call_id``: the function call that they belong to, from its input ``first`` on; "": a new one.
+        ``parent``: the input whose code waits for it, 0 if none does; None: the one that this code serves.
+        """
+        if count == 1:
+            self.check_size(method, size_of(frames))
+        message = self._message(method, frames, call_id, first)
+        return self.app.session.enter(self, message, count, sink, parent)
+
+    def submit_stream(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
+        """Send one input of a generator: ``sink`` gets its items, then its outcome."""
+        self.check_size(method, size_of(frames))
+        return self.app.session.enter(self, self._message(method, frames, stream=True), 1, sink)
+
+    def submit_later(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
+        """``submit``, written with the session's next ``flush``."""
+        self.check_size(method, size_of(frames))
+        return self.app.session.enter_later(self, self._message(method, frames), 1, sink)
+
+    def check_size(self, method: str, size: int) -> None:
+        """RequestSizeError if the arguments of one input take more bytes than the supervisor lets pass."""
+        bound = self.app.session.payload_bound
+        if size > bound:
+            raise RequestSizeError(
+                f"the arguments of {self.spec.service}.{method} take {size / 2**20:.1f} MiB, over the limit of "
+                f"{bound / 2**20:.1f} MiB for one input: pass less, or a path in place of the data; or start the "
+                "supervisor with a higher MODAL_NB_MAX_PAYLOAD"
+            )
+
+    def _message(
+        self, method: str, frames: Sequence[Frame], call_id: str = "", first: int = 0, **more: bool
+    ) -> list[Frame]:
+        call = call_id or self.app.session.kept.next_id()
+        content = {"method": method, "call": call, "first": first, **more}
+        return self.app.codec.pack("call_request", content, frames)
+
+    def ran(self, method: str, seconds: float, count: int) -> None:
+        """A message of ``count`` inputs ran for ``seconds``."""
+        each = seconds / count
+        known = self.seconds.get(method)
+        self.seconds[method] = each if known is None else known + _WEIGHT * (each - known)
+
+    # -- steering -----------------------------------------------------------------------------------------------
+
+    def update_autoscaler(self, **changes: Any) -> Autoscaler:
+        """Change the settings that are given, at once and without restarts; returns all four."""
+        settings = self.app.session.ask(
+            lambda: ms.AutoscalerUpdate(pool=self.number, **changes), ms.AutoscalerSettings
+        ).settings
+        self._changes |= changes
+        return settings
+
+    def stats(self) -> ms.PoolStats:
+        """Backlog, containers, running inputs and free slots, now."""
+        return self.app.session.ask(lambda: ms.PoolAsk(pool=self.number), ms.PoolStats)
+
+    def __repr__(self) -> str:
+        return f"<pool of {self.spec.service} in {self.app.name}>"
+
+
+def load_message(
+    app: RunningApp, class_frames: Sequence[Frame], parameter_frames: Sequence[Frame], where: str
+) -> list[Frame]:
+    """The LOAD message: the class and its parameters, signed with the app's key.
+
+    ``where`` names interpreter, folder and import path, for the keys of pools that the container opens.
+    """
+    content = {"class_frames": len(class_frames), "where": where}
+    return app.codec.pack("load_request", content, [*class_frames, *parameter_frames])

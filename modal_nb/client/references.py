@@ -1,0 +1,61 @@
+"""Handles travel as references: a name and the version of a class. Whoever sends one tells the supervisor of the class
+first, and a container that receives one asks for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from modal_nb.client import introspect
+
+if TYPE_CHECKING:
+    from modal_nb.client.declaration import Declaration
+
+_lock = threading.Lock()
+#: class -> (cells run, digest): taken again when a cell ran
+_digests: weakref.WeakKeyDictionary[type, tuple[int, str]] = weakref.WeakKeyDictionary()
+#: declarations whose references were pickled here: (name, digest) -> declaration
+_sent: dict[tuple[str, str], Declaration] = {}
+#: those that no supervisor was told of yet
+_untold: dict[tuple[str, str], Declaration] = {}
+
+
+def digest(user_cls: type) -> str:
+    """The class digest, taken again when a cell has run since."""
+    cells = introspect.cells_run()
+    known = _digests.get(user_cls)
+    if known is None or known[0] != cells:
+        known = _digests[user_cls] = (cells, introspect.class_digest(user_cls))
+    return known[1]
+
+
+def travelling(declaration: Declaration) -> Declaration:
+    """What stands for this class in a pickle; called while pickling."""
+    if declaration.user_cls is None:
+        return declaration
+    version = digest(declaration.user_cls)
+    with _lock:
+        key = (declaration.name, version)
+        if key not in _sent:
+            _sent[key] = _untold[key] = declaration
+    return declaration.travelling(version)
+
+
+def origin(declaration: Declaration) -> Declaration | None:
+    """The declaration that a reference came from, if it was sent from this process."""
+    return _sent.get((declaration.name, declaration.digest))
+
+
+def any_untold() -> bool:
+    """Whether something was pickled that the supervisor must be told of before the message leaves."""
+    return bool(_untold)
+
+
+def take_untold() -> list[tuple[str, Declaration]]:
+    """(digest, declaration) of what the supervisor must be told now."""
+    with _lock:
+        taken = [(key[1], declaration) for key, declaration in _untold.items()]
+        _untold.clear()
+        return taken

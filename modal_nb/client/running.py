@@ -1,0 +1,150 @@
+"""Apps that run: started by ``with app.run():``, or by themselves at the first use in a notebook."""
+
+from __future__ import annotations
+
+import atexit
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modal_nb.client import session as sessions
+from modal_nb.client.link import Link
+from modal_nb.client.pool import Pool
+from modal_nb.exception import ExecutionError, NotFoundError
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Codec
+from modal_nb.runtime.context import process
+
+if TYPE_CHECKING:
+    from modal_nb.client.app import App
+
+
+class RunningApp:
+    """One run of an app. It lives and dies with the process that started it."""
+
+    def __init__(self, session: sessions.Session, name: str, key: bytes) -> None:
+        self.session = session
+        self.name = name
+        self.key = key
+        self.codec = Codec(key, secrets.token_hex(6))
+        #: pool key -> pool
+        self.pools: dict[str, Pool] = {}
+        #: references to classes that the supervisor was told of
+        self.declared: dict[tuple[str, str], Declared] = {}
+        self.number = 0
+        #: "ap-...", for people
+        self.id = ""
+        self.stopped = False
+
+    def open(self) -> None:
+        """Start it: called once, by the process that it lives and dies with."""
+        opened = self.session.ask(self._opening(), ms.AppOpened)
+        self.number, self.id = opened.app, opened.id
+        self.session.apps.append(self)
+
+    def _opening(self) -> ms.AppOpen:
+        return ms.AppOpen(name=self.name, key=self.key.hex())
+
+    def reopen(self, link: Link) -> None:
+        """A new supervisor must be told of the app, its classes and its pools."""
+        opened, _ = link.ask(self._opening(), ms.AppOpened)
+        self.number, self.id = opened.app, opened.id
+        for declared in self.declared.values():
+            link.ask(declared.request(self.number), ms.Done, [declared.data])
+        for pool in self.pools.values():
+            pool.reopen(link)
+
+    def stop(self) -> None:
+        """End it: what runs is cancelled, exit hooks run; returns when no container of it is left."""
+        if self.stopped:
+            return
+        self.stopped = True
+        if self in self.session.apps:
+            self.session.apps.remove(self)
+        try:
+            if self.session.connected:  # else its supervisor has ended, and its containers with it
+                self.session.ask(lambda: ms.AppStop(app=self.number), ms.Done)
+        except NotFoundError:
+            pass  # the supervisor that ran it is gone, and its containers with it
+        finally:
+            self.session.kept.forget(self)
+            self.session.watching.refresh()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self.stopped else "running"
+        return f"<{state} app {self.name} {self.id}, {len(self.pools)} pools>"
+
+
+def start(app: App, name: str | None = None) -> RunningApp:
+    """Run ``app`` in this process's session; the caller ends it with ``stop``."""
+    running = RunningApp(sessions.current(), name or app.name or "notebook", secrets.token_bytes(32))
+    running.open()
+    return running
+
+
+def current(app: App) -> RunningApp:
+    """The innermost run of ``app``; in IPython one is started if there is none. In a container: the container's app.
+
+    Raises ExecutionError in scripts, where ``with app.run():`` says how long containers are to live.
+    """
+    if process.link is not None:
+        return inside()[0]
+    running = app.running()
+    if running is not None:
+        return running
+    if not in_ipython():
+        raise ExecutionError(
+            f"the app {app.name or ''!r} is not running: put the call inside `with app.run():`. "
+            "(In a notebook or IPython an app runs by itself from its first use.)"
+        )
+    running = start(app)
+    app._running.insert(0, running)  # noqa: SLF001 - the app keeps what runs of it for this module
+    atexit.register(_stop_at_exit, running)
+    return running
+
+
+_inside: list[tuple[RunningApp, ms.Inside]] = []
+
+
+def inside() -> tuple[RunningApp, ms.Inside]:
+    """The app of the container that this code runs in, and what the supervisor says of the container."""
+    if not _inside:
+        assert process.link is not None
+        session = sessions.current()
+        found = session.ask(ms.AppInside(), ms.Inside)
+        running = RunningApp(session, found.app_name, process.link.key)
+        running.number, running.id = found.app, found.app_id
+        _inside.append((running, found))
+    return _inside[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A class that the supervisor was told of, because a reference to it travelled."""
+
+    name: str
+    digest: str
+    launch: ms.Launch | None
+    variables: dict[str, str]
+    #: what a container needs to open its pools
+    data: bytes
+
+    def request(self, app: int) -> ms.ClassDeclare:
+        return ms.ClassDeclare(
+            app=app, name=self.name, digest=self.digest, launch=self.launch, variables=self.variables
+        )
+
+
+def in_ipython() -> bool:
+    """Whether this process is an IPython shell or a notebook kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
+def _stop_at_exit(running: RunningApp) -> None:
+    """The notebook kernel ends in good order: let exit hooks run."""
+    try:
+        running.stop()
+    except Exception:  # noqa: BLE001 - the interpreter ends; the supervisor sees the connection go anyway
+        running.session.apps.clear()

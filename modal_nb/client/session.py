@@ -1,0 +1,289 @@
+"""The process's side of the supervisor: apps that run, calls that wait, and what happens when the supervisor dies.
+
+Everything that must survive a restart of the supervisor is held here: the apps with their keys, the pools with what
+their containers load, and every call without an outcome. A new supervisor is told all of it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from modal_nb.client.calls import Call, Sink
+from modal_nb.client.doors import ContainerDoor, Door, HomeDoor
+from modal_nb.client.kept import Kept
+from modal_nb.client.link import Link, LinkLost
+from modal_nb.client.watching import Watching
+from modal_nb.exception import ConnectionError
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.connection import places
+from modal_nb.protocol.stream import PAYLOAD_BOUND, Kind, Packet, Result, packet
+from modal_nb.runtime.context import process
+
+if TYPE_CHECKING:
+    from modal_nb.client.pool import Pool
+    from modal_nb.client.running import RunningApp
+
+log = logging.getLogger("modal_nb.client")
+
+T = TypeVar("T", bound=ms.Content)
+Asked = ms.Content | Callable[[], ms.Content]
+
+#: times a request is made again because the supervisor went away under it
+_TRIES = 3
+#: connections that may end soon after one another before calls are given up: one of them may be the reason
+_MOST_BREAKS = 5
+#: seconds after which an end is not one of a row
+_SOON = 30.0
+
+
+class Session:
+    """One per process and home; made at the first use."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        #: held while the link is replaced and while a call is entered
+        self._lock = threading.RLock()
+        self._link: Link | None = None
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, Call] = {}
+        self.apps: list[RunningApp] = []
+        #: bytes that the arguments of one input may take
+        self.payload_bound = PAYLOAD_BOUND
+        #: ends of the connection in a row, and when it was made; a result between them ends the row
+        self._breaks = 0
+        self._since = 0.0
+        #: calls made by ``.spawn``, and the ids of all calls
+        self.kept = Kept()
+        #: reports for views
+        self.watching = Watching(self)
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._link is not None
+
+    def ask(self, content: Asked, answer: type[T], buffers: Sequence[Frame] = ()) -> T:
+        """Make a request, starting a supervisor if none runs. Errors: ConnectionError, or the supervisor's refusal.
+
+        ``content``: a function where it holds numbers of apps or pools, for a new supervisor gives new ones.
+        """
+        return self.fetch(content, answer, buffers)[0]
+
+    def fetch(self, content: Asked, answer: type[T], buffers: Sequence[Frame] = ()) -> tuple[T, list[Frame]]:
+        """``ask``, with the buffers of the answer."""
+        for _ in range(_TRIES):
+            try:
+                link = self.link()
+                return link.ask(content() if callable(content) else content, answer, buffers)
+            except LinkLost:
+                continue
+        raise ConnectionError(f"the supervisor ends again and again; {self._door.about}")
+
+    def link(self) -> Link:
+        """The connection; made if there is none, and told of the apps that run."""
+        with self._lock:
+            if self._link is None and self.apps:
+                self._recover()
+            return self._link or self._connect()
+
+    def _connect(self) -> Link:
+        link = self._link = self._door.connect(self._result, self._ended)
+        self.payload_bound = link.welcome.payload_bound
+        self._since = time.monotonic()
+        return link
+
+    def linked(self) -> Link | None:
+        """The connection if there is one; none is made."""
+        return self._link
+
+    # -- calls --------------------------------------------------------------------------------------------------
+
+    def enter(
+        self, pool: Pool, frames: Sequence[Frame], count: int, sink: Sink, parent: int | None = None
+    ) -> Call:
+        """Take a message of inputs on and send it. ``sink`` gets its results; ``parent`` as for ``Call``."""
+        call = Call(next(self._numbers), pool, frames, count, sink, parent)
+        self.again(call)
+        return call
+
+    def again(self, call: Call) -> None:
+        """Send a call that has no outcome: a new one, or one that the supervisor would not take."""
+        call.outstanding = call.count
+        link = self._enter(call)
+        try:
+            link.sender.send(call.packet())
+        except OSError:
+            log.debug("link lost while sending; the call is sent again")
+
+    def enter_later(self, pool: Pool, frames: Sequence[Frame], count: int, sink: Sink) -> Call:
+        """``enter``, but written with the next ``flush``: an event loop sends once a turn."""
+        call = Call(next(self._numbers), pool, frames, count, sink)
+        self._enter(call).sender.push(call.packet())
+        return call
+
+    def flush(self) -> None:
+        """Write what ``enter_later`` has gathered."""
+        link = self._link
+        if link is not None:
+            try:
+                link.sender.send(())
+            except OSError:
+                log.debug("link lost while sending; the calls are sent again")
+
+    def allow(self, call: Call, total: int) -> None:
+        """The reader of a generator has read: tell its container that so many items may have been sent in all."""
+        with self._lock:  # a restart either tells it itself or is over
+            call.allowed = total
+            link = self._link
+        if link is not None and call.number in self._calls:
+            try:
+                link.sender.send(call.more())
+            except OSError:
+                log.debug("link lost while reading; a new supervisor is told with the call")
+
+    def cancel(self, call: Call, *, terminate: bool = False) -> None:
+        """Give a call up: nobody wants its outcome any more. ``terminate``: kill the containers that run it."""
+        with self._lock:
+            link = self._link if call.number in self._calls else None
+        # told first and forgotten then: an interrupt in between leaves a call that can be given up again
+        if link is not None:
+            try:
+                link.sender.send(packet(Kind.CANCEL, number=call.number, flags=int(terminate)))
+            except OSError:
+                log.debug("link lost while cancelling; a new supervisor never hears of the call")
+        self._calls.pop(call.number, None)
+
+    def cancel_for(self, sink: Sink) -> None:
+        """``cancel`` for whatever this sink waits for: an interrupt may come before the caller knows its call."""
+        for call in list(self._calls.values()):
+            if call.sink is sink:
+                self.cancel(call)
+
+    def _enter(self, call: Call) -> Link:
+        with self._lock:
+            link = self.link()
+            self._calls[call.number] = call
+            return link
+
+    # -- on the reading thread ----------------------------------------------------------------------------------
+
+    def _result(self, result: Packet) -> None:
+        self._breaks = 0
+        call = self._calls.get(result.number)
+        if call is None:
+            return  # cancelled
+        if result.flags == Result.UNKNOWN_POOL:
+            threading.Thread(target=self._send_again, args=(call,), daemon=True).start()
+            return
+        call.outstanding -= result.count
+        if call.outstanding <= 0:
+            self._calls.pop(result.number, None)
+        call.sink.deliver(call, result)
+
+    def _send_again(self, call: Call) -> None:
+        """The supervisor does not know the pool any more (it was replaced and forgotten): open it anew."""
+        try:
+            call.pool.reopen(self.link())
+            self.link().sender.send(call.packet())
+        except (LinkLost, OSError):
+            log.debug("link lost while sending; the call is sent again")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's outcome
+            self._fail(call, error)
+
+    def _ended(self, link: Link) -> None:
+        """The connection is gone, or the supervisor is. If anything of ours needs one, tell it, or a new one, all."""
+        with self._lock:
+            if link is not self._link:
+                return
+            self._link = None
+            if not self._door.reopens:
+                self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"))
+                return
+            if not self.apps or (not self._calls and self._door.ended_in_order()):
+                return  # the next use opens another one
+            log.warning("the connection to the supervisor ended; opening it again")
+            self._count_break()
+            self.watching.lost()
+            try:
+                self._recover()
+            except Exception as error:  # noqa: BLE001 - nobody above could catch it: tell the callers
+                log.error("no new supervisor: %s", error)
+                self.watching.ended(f"no new supervisor: {error}")
+                self._give_up(error)
+
+    def _count_break(self) -> None:
+        """A call that the supervisor cannot bear must not end one supervisor after another for ever."""
+        soon = time.monotonic() - self._since < _SOON
+        self._breaks = self._breaks + 1 if self._calls and soon else 0
+        if self._breaks > _MOST_BREAKS:
+            self._breaks = 0
+            self._give_up(
+                ConnectionError(
+                    f"the connection to the supervisor ended {_MOST_BREAKS + 1} times in a row without a result; "
+                    f"{self._door.about}"
+                )
+            )
+
+    def _give_up(self, error: Exception) -> None:
+        for call in list(self._calls.values()):
+            self._fail(call, error)
+
+    def _recover(self) -> None:
+        for attempt in range(_TRIES):
+            link = self._connect()
+            try:
+                for app in self.apps:
+                    app.reopen(link)
+            except LinkLost:
+                self._link = None
+                if attempt == _TRIES - 1:
+                    raise ConnectionError("the new supervisor went away too") from None
+                continue
+            except BaseException:
+                self._link = None
+                link.close()
+                raise
+            break
+        self.watching.renew(link)
+        for call in list(self._calls.values()):
+            call.outstanding = call.count
+            link.sender.push(call.packet())
+        with contextlib.suppress(OSError):  # it ended too: this comes again
+            link.sender.send(())
+
+    def _fail(self, call: Call, error: BaseException) -> None:
+        if self._calls.pop(call.number, None) is not None:
+            call.sink.fail(call, error)
+
+
+_sessions: dict[object, Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def current() -> Session:
+    """The session of this process: of its container, or for the home that MODAL_NB_HOME names now."""
+    inside = process.link
+    where = inside or places()
+    with _sessions_lock:
+        if where not in _sessions:
+            _sessions[where] = Session(ContainerDoor(inside) if inside else HomeDoor(places()))
+        return _sessions[where]
+
+
+def _forget_all() -> None:
+    """A forked child must not speak on its parent's connections."""
+    global _sessions, _sessions_lock  # noqa: PLW0603 - the lock may be held by a thread that the child lacks
+    _sessions = {}
+    _sessions_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,136 @@
+"""Waiting for outcomes of kept calls, blocking and awaited. An interrupt cancels what was waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from modal_nb.client.kept import KeptCall, Outcome
+
+Letters = queue.SimpleQueue[tuple[int, Outcome]]
+
+
+def wait(call: KeptCall, index: int, seconds: float | None) -> Outcome:
+    """The outcome of one input; Python's TimeoutError when it is not there in time (0: now, None: no limit)."""
+    call.check(index)
+    letters: Letters = queue.SimpleQueue()
+    tell = partial(_put, letters, index)
+    try:
+        found = call.watch(index, tell)
+        if found is not None:
+            return found
+        return letters.get(timeout=_bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
+    except queue.Empty:
+        raise _too_late(call, seconds) from None
+    except KeyboardInterrupt:
+        call.cancel([index])
+        raise
+    finally:
+        call.unwatch(index, tell)
+
+
+async def wait_async(call: KeptCall, index: int, seconds: float | None) -> Outcome:
+    """The same on an event loop; cancelling the task only ends the wait."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Outcome] = loop.create_future()
+    tell = partial(_set_soon, loop, future)
+    found = call.watch(index, tell)
+    if found is not None:
+        return found
+    try:
+        await asyncio.wait([future], timeout=seconds)
+        if not future.done():
+            raise _too_late(call, seconds)
+        return future.result()
+    finally:
+        call.unwatch(index, tell)
+
+
+def iterate(call: KeptCall, indexes: range) -> Iterator[Any]:
+    """The values in order, each when it is there."""
+    __tracebackhide__ = True
+    for index in indexes:
+        try:
+            found = wait(call, index, None)
+        except KeyboardInterrupt:
+            call.cancel(range(index, indexes.stop))
+            raise
+        yield call.value(found)
+
+
+async def aiterate(call: KeptCall, indexes: range) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    for index in indexes:
+        yield call.value(await wait_async(call, index, None))
+
+
+def gather(calls: Sequence[KeptCall]) -> list[Any]:
+    """The value of each call, when all are there; the first failure is raised when it comes."""
+    __tracebackhide__ = True
+    for call in calls:
+        call.check(0)
+    letters: Letters = queue.SimpleQueue()
+    tells = [partial(_put, letters, position) for position in range(len(calls))]
+    results: list[Any] = [None] * len(calls)
+    try:
+        for tell, call in zip(tells, calls, strict=True):
+            found = call.watch(0, tell)
+            if found is not None:
+                tell(found)
+        for _ in calls:
+            position, found = letters.get()
+            results[position] = calls[position].value(found)
+    except KeyboardInterrupt:
+        for call in calls:
+            call.cancel([0])
+        raise
+    finally:
+        for tell, call in zip(tells, calls, strict=True):
+            call.unwatch(0, tell)
+    return results
+
+
+async def gather_async(calls: Sequence[KeptCall]) -> list[Any]:
+    __tracebackhide__ = True
+    waits = [asyncio.ensure_future(_value(call)) for call in calls]
+    try:
+        return list(await asyncio.gather(*waits))
+    finally:
+        for one in waits:
+            one.cancel()
+
+
+async def _value(call: KeptCall) -> Any:
+    __tracebackhide__ = True
+    return call.value(await wait_async(call, 0, None))
+
+
+def _put(letters: Letters, position: int, found: Outcome) -> None:
+    letters.put((position, found))
+
+
+def _set_soon(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Outcome], found: Outcome) -> None:
+    try:
+        loop.call_soon_threadsafe(_set, future, found)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits any more
+
+
+def _set(future: asyncio.Future[Outcome], found: Outcome) -> None:
+    if not future.done():
+        future.set_result(found)
+
+
+def _bounded(seconds: float | None) -> float | None:
+    return None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
+
+
+def _too_late(call: KeptCall, seconds: float | None) -> TimeoutError:
+    waited = f" after {seconds:g} seconds" if seconds else ""
+    return TimeoutError(
+        f"{call.id} has no result yet{waited}; it goes on: ask again, or cancel it with .cancel()"
+    )

@@ -1,0 +1,165 @@
+"""The container as a Jupyter kernel: ipykernel's, inside a loop that already serves inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ipykernel.iostream import IOPubThread
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
+from traitlets import Type
+from traitlets.config import Config
+
+from modal_nb.container.attach import Attachment
+
+#: under these a KeyboardInterrupt is caught, reported to the client, and ends nothing else
+_INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKernel.do_inspect)
+
+
+class ContainerShell(ZMQInteractiveShell):
+    """Cells of an attached console, beside the user's class."""
+
+    def init_sys_modules(self) -> None:
+        """``__main__`` stays what it was: values of the running inputs may be pickled by it."""
+
+
+class Listeners:
+    """Holds the first answers back until the client that rang hears iopub.
+
+    Its channels dial again one by one after we bound them. A client that is answered on shell before its
+    iopub is there misses the ``idle`` of its first cell, and waits for it for ever.
+    """
+
+    #: seconds that a client may take which does not listen at all
+    PATIENCE = 1.0
+
+    def __init__(self, iopub: IOPubThread) -> None:
+        self._heard = False
+        self._deadline = time.monotonic() + self.PATIENCE
+        self._stream = iopub._xpub_stream  # noqa: SLF001 - ipykernel offers no other way to see a subscription
+        self._pass_on: Callable[[list[bytes]], None] = iopub._handle_subscription  # noqa: SLF001
+        iopub.io_loop.add_callback(self._stream.on_recv, self._on_subscription)
+
+    async def first(self) -> None:
+        """Returns when somebody listens to iopub, or could have."""
+        # set on another thread; once per container, so a look now and then is enough
+        while not self._heard and time.monotonic() < self._deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+    def _on_subscription(self, frames: list[bytes]) -> None:
+        self._heard = True
+        self._pass_on(frames)
+
+
+class ContainerKernel(IPythonKernel):
+    """An IPython kernel that also answers ``call_request`` and leaves signals to the container."""
+
+    msg_types = [*IPythonKernel.msg_types, "call_request"]  # noqa: RUF012 - as ipykernel declares it
+    shell_class = Type(ContainerShell)
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.attachment: Attachment = kwargs["parent"].attachment
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._listeners: Listeners = kwargs["parent"].listeners
+        self._in_order = asyncio.Lock()
+
+    async def shell_channel_thread_main(self, msg: Any) -> None:
+        """Called by ipykernel on the shell channel's thread, for each message, before anything else."""
+        async with self._in_order:
+            await self._listeners.first()
+        await super().shell_channel_thread_main(msg)  # type: ignore[no-untyped-call]
+
+    async def call_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Called by ipykernel for each such message on the shell channel; one at a time, as cells are."""
+        try:
+            content, buffers = await self.attachment.on_call_request(parent["content"], parent["buffers"])
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for a reply
+            content, buffers = _failure(error), []
+        assert self.session is not None
+        self.session.send(stream, "call_reply", content, parent, ident=ident, buffers=buffers)
+
+    async def shutdown_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Called on the control thread. Inputs and exit hooks come first, so the container is only told."""
+        told = self.attachment.on_shutdown
+        if told is None:
+            await super().shutdown_request(stream, ident, parent)  # type: ignore[no-untyped-call]
+            return
+        assert self.session is not None
+        content = {"status": "ok", "restart": False}
+        self.session.send(stream, "shutdown_reply", content, parent, ident=ident)
+        self.io_loop.add_callback(told)
+
+    def pre_handler_hook(self) -> None:
+        """Stock: swap the SIGINT handler for one that raises anywhere. Ours looks where it raises."""
+
+    def post_handler_hook(self) -> None:
+        """As pre_handler_hook."""
+
+    @contextmanager
+    def _cancel_on_sigint(self, future: asyncio.Future[Any]) -> Iterator[None]:
+        """Stock: swap the SIGINT handler while a cell is awaited, in which time inputs run too."""
+        interrupts, loop = self.attachment.interrupts, self.io_loop
+        interrupts.cancel_cell = lambda: loop.add_callback_from_signal(future.cancel)
+        try:
+            yield
+        finally:
+            interrupts.cancel_cell = None
+
+
+class ContainerApp(IPKernelApp):
+    """Brings up sockets and kernel, and nothing else of an application."""
+
+    attachment: Attachment
+    listeners: Listeners
+
+    def init_iopub(self, context: Any) -> None:
+        super().init_iopub(context)  # type: ignore[no-untyped-call]
+        self.listeners = Listeners(self.iopub_thread)
+
+    def init_signal(self) -> None:
+        """SIGINT has its handler for life."""
+
+    def init_code(self) -> None:
+        """The user's start-up files are for sessions, not for a look into a running container."""
+
+
+def start_channels(attachment: Attachment) -> ContainerApp:
+    """Make the kernel and its channels inside the running loop of this thread. Once per process."""
+    # said at each debugger attach otherwise, about modules of the standard library
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    app = ContainerApp.instance(
+        connection_file=str(attachment.connection_file),
+        kernel_class=ContainerKernel,
+        user_ns=attachment.user_ns,
+        config=_config(),
+        # no parent to watch (the guard does), and no greeting on stdout
+        parent_handle=1,
+        # what is printed goes to the log as before, and to who is attached; raw descriptors only to the log
+        quiet=False,
+        capture_fd_output=False,
+    )
+    app.attachment = attachment
+    app.initialize([])  # type: ignore[no-untyped-call]
+    attachment.interrupts.cells = frozenset(handler.__code__ for handler in _INTERRUPTIBLE)
+    app.kernel.start()
+    return app
+
+
+def _config() -> Config:
+    config = Config()
+    # no thread and no database for the sake of a console
+    config.HistoryManager.enabled = False
+    # ipykernel takes every file imported before it for its own, the user's class among them: no breakpoints
+    # there
+    config.IPythonKernel.filter_internal_frames = False
+    return config
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}

@@ -1,0 +1,61 @@
+"""The log of a container: what it prints comes by a pipe to the guard, so that the file stays bounded.
+
+The guard is the only one that writes then. When the file is full, its older half goes. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+#: bytes
+LARGEST = 8 << 20
+_READ = 1 << 16
+
+
+class LogKeeper:
+    """Made before the kernel is forked. ``leave`` in the kernel, ``stay`` in the guard; then ``copy`` when readable."""
+
+    def __init__(self, log: int = 1, largest: int = LARGEST) -> None:
+        """``log``: the open file of the log, readable, at whose end is written."""
+        self._log = log
+        self._largest = largest
+        self.readable, self._writable = os.pipe()
+        os.set_blocking(self.readable, False)
+
+    def leave(self) -> None:
+        """In the kernel: stdout and stderr go to the guard from here on."""
+        for descriptor in (1, 2):
+            os.dup2(self._writable, descriptor)
+        os.close(self._writable)
+        os.close(self.readable)
+
+    def stay(self) -> None:
+        """In the guard: only the kernel, and whoever inherits from it, holds the pipe open."""
+        os.close(self._writable)
+
+    def copy(self) -> bool:
+        """Move what has come into the log, at most one read. False: nothing is there, or nobody writes any more."""
+        try:
+            data = os.read(self.readable, _READ)
+        except OSError:
+            return False
+        with suppress(OSError):  # a full disk: the container lives on
+            self._make_room(len(data))
+            os.write(self._log, data)
+        return bool(data)
+
+    def finish(self) -> None:
+        """The kernel is dead: its last words are in the pipe. What others may still print is not waited for."""
+        for _ in range(1 + self._largest // _READ):
+            if not self.copy():
+                return
+
+    def _make_room(self, size: int) -> None:
+        """The older half of a full log goes, up to the end of a line."""
+        length = os.fstat(self._log).st_size
+        if length + size <= self._largest:
+            return
+        kept = os.pread(self._log, self._largest // 2, length - self._largest // 2)
+        os.ftruncate(self._log, 0)
+        os.write(self._log, kept[kept.find(b"\n") + 1 :])

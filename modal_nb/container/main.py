@@ -1,0 +1,131 @@
+"""The life of a container's process: connect, load the class, enter, serve, exit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from typing import Any
+
+from modal_nb.container.attach import Attachment
+from modal_nb.container.control import ControlStream
+from modal_nb.container.inputs import InputStream
+from modal_nb.container.memory_kills import MemoryNotes
+from modal_nb.protocol.codec import Codec, Message
+from modal_nb.protocol.launch_file import LaunchFile
+from modal_nb.protocol.messages import Hello
+from modal_nb.protocol.stream import Kind, Sender, packet
+from modal_nb.runtime import loader, payload
+from modal_nb.runtime.context import ContainerLink, process
+from modal_nb.runtime.failures import dump_failure
+from modal_nb.runtime.runner import Runner
+from modal_nb.runtime.service import Service
+from modal_nb.spec.image import Image
+
+log = logging.getLogger("modal_nb.container")
+
+#: exit code of a container whose class could not be loaded or entered
+START_FAILED = 1
+
+
+def serve(launch: LaunchFile, connection_file: str) -> int:
+    """Called by the launcher in the kernel's process; returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    process.enter_container(os.environ["MODAL_TASK_ID"])
+    process.payload_bound = launch.payload_bound
+    process.on_failure = MemoryNotes()
+    Image.inside_container = True
+    # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return asyncio.run(Container(launch, connection_file).live())
+
+
+class Container:
+    """One container from its first connection to its exit hooks."""
+
+    def __init__(self, launch: LaunchFile, connection_file: str) -> None:
+        self._launch = launch
+        self._connection_file = connection_file
+        self._id = os.environ["MODAL_TASK_ID"]
+        self._codec = Codec(bytes.fromhex(launch.key), self._id)
+        self._drained = asyncio.Event()
+
+    async def live(self) -> int:
+        """The whole life; the exit code."""
+        loop = asyncio.get_running_loop()
+        stream = InputStream(self._connect("call"), self._codec, self._id)
+        message = await self._loaded(stream)
+        if message is None:
+            return START_FAILED
+        try:
+            service = self._load(message)
+            runner = Runner(service)
+            runner.install()
+            attachment = Attachment(
+                self._connection_file,
+                {"self": service.instance},
+                stream.serve_jupyter,
+                on_interrupt=runner.on_interrupt,
+                on_shutdown=lambda: stream.drain(self._drained.set),
+            )
+            attachment.listen(loop)
+            await service.start()
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
+            self._report_start(stream, failure)
+            return START_FAILED
+        stream.serve(runner)
+        ControlStream(
+            self._connect("control"),
+            cancel=stream.cancel,
+            recall=stream.give_back,
+            more=stream.streams.allow,
+            drain=lambda: _drain(loop, stream, self._drained),
+        ).start()
+        stream.say(Kind.READY)
+        await self._until_told(stream)
+        for error in await service.stop():
+            log.error("an exit hook failed", exc_info=error)
+        return 0
+
+    def _connect(self, role: str) -> socket.socket:
+        """A stream of its own to the supervisor, opened with a signed hello."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(self._launch.socket)
+        hello = Hello(role=role, pid=os.getpid(), container=self._launch.container, token=self._launch.token)
+        frames = self._codec.pack("hello_request", hello.content())
+        Sender(sock).send(packet(Kind.HELLO, frames, number=self._launch.container))
+        return sock
+
+    async def _loaded(self, stream: InputStream) -> Message | None:
+        """The LOAD message; None when the supervisor went away first."""
+        await asyncio.wait([stream.loaded, stream.ended], return_when=asyncio.FIRST_COMPLETED)
+        return stream.loaded.result() if stream.loaded.done() else None
+
+    def _load(self, message: Message) -> Service:
+        content: dict[str, Any] = message.content
+        launch = self._launch
+        process.link = ContainerLink(
+            launch.socket, bytes.fromhex(launch.key), launch.container, launch.token, content["where"]
+        )
+        at = content["class_frames"]
+        cls = loader.load_class(message.buffers[:at])
+        parameters = payload.loads(message.buffers[at:])
+        return Service(cls, parameters)
+
+    def _report_start(self, stream: InputStream, error: BaseException) -> None:
+        log.error("the start failed", exc_info=error)
+        content, frames = dump_failure(error)
+        said = {"status": "error", "container": self._id, **content}
+        stream.say(Kind.START_FAILED, self._codec.pack("call_reply", said, frames))
+
+    async def _until_told(self, stream: InputStream) -> None:
+        drained: asyncio.Future[Any] = asyncio.ensure_future(self._drained.wait())
+        await asyncio.wait([drained, stream.ended], return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+
+
+def _drain(loop: asyncio.AbstractEventLoop, stream: InputStream, drained: asyncio.Event) -> None:
+    """On the control thread: have the main loop end it in good order."""
+    loop.call_soon_threadsafe(stream.drain, drained.set)

@@ -1,0 +1,83 @@
+"""What packets there are, and what their fields mean for each."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+
+from modal_nb.protocol.codec import Frame, MessageRefused
+
+
+class Kind(IntEnum):
+    """What a packet is; the number and extra fields mean what is said here."""
+
+    HELLO = 1
+    WELCOME = 2
+    #: client asks the supervisor (number: request)
+    REQUEST = 3
+    ANSWER = 4
+    #: client -> supervisor (number: call reference of the client, extra: pool)
+    CALL = 5
+    #: supervisor -> client (number: call reference; flags: see Result)
+    RESULT = 6
+    #: client -> supervisor (number: call reference; flags: 1 to kill the containers that run it)
+    CANCEL = 7
+    #: supervisor -> container: the class and its parameters
+    LOAD = 8
+    READY = 9
+    START_FAILED = 10
+    #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk)
+    INPUT = 11
+    #: container -> supervisor (flags: an index into OUTCOMES)
+    REPLY = 12
+    #: control stream, supervisor -> container (number: input, extra: attempt)
+    CANCEL_INPUT = 13
+    RECALL_INPUT = 14
+    #: container -> supervisor (first: how many were begun)
+    RETURNED = 15
+    DRAIN = 16
+    PING = 17
+    PONG = 18
+    #: container -> supervisor: the next item of a generator (parent: its index from 0); goes on as a RESULT
+    ITEM = 19
+    #: client -> supervisor (number: call), then on the control stream to the container (number: input, extra: attempt):
+    #: how many items may have been sent in all; the largest holds, so it may come twice
+    MORE = 20
+    #: container -> supervisor (flags: 1 it begins, 0 it ends): a generator waits until its reader has read
+    PAUSE = 21
+    #: supervisor -> client: how a pool is that it watches, or what has changed
+    REPORT = 30
+
+
+class Result(IntEnum):
+    """Whose words a RESULT carries."""
+
+    #: the container's reply, as it came
+    REPLY = 0
+    #: the supervisor's own: content says which failure
+    FAILURE = 1
+    #: a container's START_FAILED message, as it came
+    START_FAILED = 2
+    #: the pool is gone from the supervisor's books: open it again and send again
+    UNKNOWN_POOL = 3
+    #: an item of a generator, as its container sent it (parent: its index, count: 0); never an outcome
+    ITEM = 4
+
+
+#: how an attempt ended, by the number that travels in flags; values are those of scheduler.events.Outcome
+OUTCOMES = ("ok", "error", "cancelled", "refused")
+
+_TOTAL = struct.Struct("<Q")
+
+
+def dump_total(total: int) -> bytes:
+    """The one frame of a MORE."""
+    return _TOTAL.pack(total)
+
+
+def load_total(frames: Sequence[Frame]) -> int:
+    """How many items a MORE allows. Raises MessageRefused."""
+    if len(frames) != 1 or len(frames[0]) != _TOTAL.size:
+        raise MessageRefused("an order for more items has one number and nothing else")
+    return int(_TOTAL.unpack(frames[0])[0])

@@ -1,0 +1,295 @@
+"""The contents of the messages between client, supervisor and container: one record per msg_type.
+
+``to_builtins`` and ``convert`` of msgspec turn them into the JSON content of a Jupyter message and back; a content
+that does not fit raises ``msgspec.ValidationError``, which the receiving side reports as a refused message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from modal_nb.protocol.stream import PAYLOAD_BOUND
+from modal_nb.spec.pool import PoolSpec
+from modal_nb.spec.resources import MachineLimit
+from modal_nb.spec.scaling import Autoscaler
+
+PROTOCOL = 1
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """A message content; ``MSG_TYPE`` is its Jupyter message type."""
+
+    def content(self) -> Any:
+        return msgspec.to_builtins(self)
+
+
+class Hello(Content, frozen=True, kw_only=True):
+    """The first message on every stream, signed with the key that the role holds."""
+
+    #: "client"; of a container: "call" and "control" (its streams) or "nested" (its code calls others)
+    role: str
+    protocol: int = PROTOCOL
+    pid: int = 0
+    version: str = ""
+    #: of a client: names it for as long as its process lives, over all its connections
+    session: str = ""
+    #: for containers
+    container: int = 0
+    token: str = ""
+
+
+class Welcome(Content, frozen=True, kw_only=True):
+    client: int = 0
+    protocol: int = PROTOCOL
+    version: str = ""
+    pid: int = 0
+    #: names the supervisor's life: part of every id
+    epoch: str = ""
+    #: bytes of the arguments of one input; more is refused before it is sent
+    payload_bound: int = PAYLOAD_BOUND
+
+
+class Launch(Content, frozen=True, kw_only=True):
+    """With what a container of this pool is started (D1a: what it inherits from its caller)."""
+
+    executable: str
+    cwd: str
+    sys_path: list[str]
+    environ: dict[str, str]
+    #: the values of ``env`` and secrets: kept in memory only, given to no other class
+    variables: dict[str, str] = {}
+
+
+class AppOpen(Content, frozen=True, kw_only=True):
+    name: str
+    #: hex, made by the client; signs what travels between it and its containers, also after a restart of the supervisor
+    key: str
+
+
+class AppOpened(Content, frozen=True, kw_only=True):
+    app: int
+    id: str
+
+
+class AppStop(Content, frozen=True, kw_only=True):
+    """Answered when no container of the app is left."""
+
+    app: int
+
+
+class PoolOpen(Content, frozen=True, kw_only=True):
+    """The one buffer of this message is the LOAD body for the containers, opaque here."""
+
+    app: int
+    spec: PoolSpec
+    #: None, from inside a container: as it was declared for (name, digest), else as for the caller's own pool
+    launch: Launch | None = None
+    name: str = ""
+    digest: str = ""
+    #: in place of the declared ones
+    variables: dict[str, str] | None = None
+    #: options that are set, by name; what the back end does not honour is refused
+    options: list[str] = []
+    #: frames in the LOAD body
+    load_parts: int = 0
+    #: for people: the parameters of its instances, and what with_options and the like changed
+    parameters: str = ""
+    variant: str = ""
+
+
+class ClassDeclare(Content, frozen=True, kw_only=True):
+    """A class to which a reference travels. The one buffer is what a container needs to open its pools, opaque here."""
+
+    app: int
+    name: str
+    digest: str
+    #: None, from inside a container: as for the caller's own pool
+    launch: Launch | None
+    variables: dict[str, str]
+
+
+class ClassAsk(Content, frozen=True, kw_only=True):
+    """From inside a container: a class that was declared, in the own app or in another one of the same owner."""
+
+    app_name: str | None
+    name: str
+    digest: str
+
+
+class ClassFound(Content, frozen=True, kw_only=True):
+    """The one buffer is what was declared."""
+
+    app: int
+    app_id: str
+    app_name: str
+    #: hex: what the caller signs with
+    key: str
+
+
+class AppInside(Content, frozen=True, kw_only=True):
+    """From inside a container: which app and which pool this is."""
+
+
+class Inside(Content, frozen=True, kw_only=True):
+    app: int
+    app_id: str
+    app_name: str
+    pool: int
+    spec: PoolSpec
+
+
+class PoolOpened(Content, frozen=True, kw_only=True):
+    pool: int
+
+
+class AutoscalerUpdate(Content, frozen=True, kw_only=True):
+    """What is UNSET stays as it is."""
+
+    pool: int
+    min_containers: int | msgspec.UnsetType = msgspec.UNSET
+    max_containers: int | msgspec.UnsetType | None = msgspec.UNSET
+    buffer_containers: int | msgspec.UnsetType = msgspec.UNSET
+    scaledown_window: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class PoolAsk(Content, frozen=True, kw_only=True):
+    pool: int
+
+
+class AutoscalerSettings(Content, frozen=True, kw_only=True):
+    settings: Autoscaler
+
+
+class PoolStats(Content, frozen=True, kw_only=True):
+    backlog: int
+    num_total_runners: int
+    num_running_inputs: int
+    input_headroom: int
+
+
+class ContainerStop(Content, frozen=True, kw_only=True):
+    #: "ct-..."
+    id: str
+    kill: bool = False
+
+
+class ContainerAsk(Content, frozen=True, kw_only=True):
+    """One more container of this pool now; refused with a sentence where there cannot be one."""
+
+    pool: int
+
+
+class WatchAsk(Content, frozen=True, kw_only=True):
+    """From now on, and until the next such request: REPORT packets of these pools, of all of these apps, or of all."""
+
+    pools: list[int] = []
+    apps: list[int] = []
+    everything: bool = False
+
+
+class StatusAsk(Content, frozen=True, kw_only=True):
+    pass
+
+
+class SupervisorStop(Content, frozen=True, kw_only=True):
+    """Drain everything and end; answered at once."""
+
+
+class Done(Content, frozen=True, kw_only=True):
+    pass
+
+
+class ContainerStatus(Content, frozen=True, kw_only=True):
+    id: str
+    state: str
+    pid: int
+    age: float
+    served: int
+    connection_file: str
+    log: str
+    cause: str = ""
+
+
+class PoolStatus(Content, frozen=True, kw_only=True):
+    service: str
+    pool: int
+    queued: int
+    running: int
+    autoscaler: Autoscaler
+    why: str
+    containers: list[ContainerStatus]
+
+
+class AppStatus(Content, frozen=True, kw_only=True):
+    id: str
+    name: str
+    client_pid: int
+    pools: list[PoolStatus]
+
+
+class Status(Content, frozen=True, kw_only=True):
+    pid: int
+    version: str
+    home: str
+    uptime: float
+    clients: int
+    #: messages that were refused since the start: not signed, cut wrong, not allowed
+    refused: int
+    machine: MachineLimit
+    containers: int
+    apps: list[AppStatus]
+
+
+class Refusal(Content, frozen=True, kw_only=True):
+    """The answer to a request that cannot be met."""
+
+    #: the name of a class in modal_nb.exception
+    error: str
+    message: str
+
+
+class CallRequest(Content, frozen=True, kw_only=True):
+    """One input or a chunk; arguments travel in the buffers."""
+
+    method: str
+    #: "fc-...": the function call
+    call: str
+    #: which of the call's inputs is the first one of this message
+    first: int = 0
+    chunk: bool = False
+    #: called for a generator's items
+    stream: bool = False
+
+
+class Failure(Content, frozen=True, kw_only=True):
+    """The supervisor's word on an input that ended without an answer of the user's code."""
+
+    #: a scheduler.effects.FailureKind
+    kind: str
+    seconds: float = 0.0
+    times: int = 0
+    #: one clause: how the container ended
+    cause: str = ""
+    cause_kind: str = ""
+    container: str = ""
+    log_tail: list[str] = []
+
+
+REQUESTS: dict[str, type[Content]] = {
+    "app_open_request": AppOpen,
+    "app_stop_request": AppStop,
+    "pool_open_request": PoolOpen,
+    "class_declare_request": ClassDeclare,
+    "class_ask_request": ClassAsk,
+    "app_inside_request": AppInside,
+    "autoscaler_update_request": AutoscalerUpdate,
+    "pool_stats_request": PoolAsk,
+    "container_stop_request": ContainerStop,
+    "container_ask_request": ContainerAsk,
+    "watch_request": WatchAsk,
+    "status_request": StatusAsk,
+    "supervisor_stop_request": SupervisorStop,
+}
+MSG_TYPES = {record: msg_type for msg_type, record in REQUESTS.items()}

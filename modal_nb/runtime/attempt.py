@@ -1,0 +1,157 @@
+"""One input: unpack its arguments, call the method, pack what it gives; and its outcome in a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from modal_nb.exception import InvalidError, RequestSizeError
+from modal_nb.runtime import reply
+from modal_nb.runtime.context import process
+from modal_nb.runtime.failures import dump_failure
+from modal_nb.runtime.payload import SCALARS, Frame, Inputs, Packed, dumps, weight
+from modal_nb.runtime.reply import ChunkReply, Reply
+from modal_nb.runtime.service import BoundMethod, Service
+from modal_nb.runtime.tickets import Ticket
+
+_UNFINISHED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+
+
+def open_message(
+    service: Service, ticket: Ticket, method: str, frames: Sequence[Frame], *, streamed: bool = False
+) -> tuple[Inputs, BoundMethod]:
+    """Raises NotFoundError for the method, InvalidError where it is called in the wrong way or the range is wrong."""
+    bound = service.method(method)
+    _check_kind(bound, streamed=streamed)
+    inputs = Inputs(frames)
+    if ticket.stop_at > inputs.count or (streamed and inputs.many):
+        message = f"inputs {ticket.first} to {ticket.stop_at} were asked of a message of {inputs.count}"
+        raise InvalidError(message)
+    return inputs, bound
+
+
+def refuse(ticket: Ticket, error: Exception) -> Reply:
+    """The reply when the message could not be opened: the same error for each input of it."""
+    while ticket.begin_next() is not None:
+        pass
+    if ticket.begun:
+        return Reply(reply.ERROR, *dump_failure(error), begun=ticket.begun)
+    return not_begun(ticket)
+
+
+def _check_kind(bound: BoundMethod, *, streamed: bool) -> None:
+    if bound.shape.is_generator and not streamed:
+        raise InvalidError(
+            f"{bound.label} is a generator: its results are streamed, so call it with remote_gen."
+        )
+    if streamed and not bound.shape.is_generator:
+        raise InvalidError(f"{bound.label} is not a generator: it has one result, so call it with remote.")
+
+
+def call_user(bound: BoundMethod, inputs: Inputs, index: int) -> Any:
+    """Unpack, call and pack: all that may run code of the user, so all that may be cancelled."""
+    args, kwargs = inputs[index]
+    return _packed(bound, bound.call(*args, **kwargs))
+
+
+async def await_user(bound: BoundMethod, inputs: Inputs, index: int) -> tuple[str, Any]:
+    """Nothing may leave a task but its result: asyncio ends the whole loop for SystemExit."""
+    try:
+        args, kwargs = inputs[index]
+        return reply.OK, _packed(bound, await bound.call(*args, **kwargs))
+    except asyncio.CancelledError:
+        raise
+    except KeyboardInterrupt as error:
+        return reply.INTERRUPTED, error
+    except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this input
+        return reply.ERROR, error
+
+
+def _packed(bound: BoundMethod, value: Any) -> Any:
+    if type(value) in SCALARS:
+        check_size(bound, weight(value))
+        return value
+    refuse_unfinished(bound, value)
+    packed = Packed(dumps(value, what=f"result of {bound.label}"))
+    check_size(bound, weight(packed))
+    return packed
+
+
+def refuse_unfinished(bound: BoundMethod, value: Any) -> None:
+    """Raises InvalidError for a coroutine or generator, which is no result yet."""
+    if isinstance(value, _UNFINISHED):
+        _throw_away(value)
+        raise InvalidError(
+            f"{bound.label} returned a {type(value).__name__}, which cannot travel. Declare the method as "
+            f"`async def`, or as a generator with @method(is_generator=True) and call it with remote_gen."
+        )
+
+
+def check_size(bound: BoundMethod, size: int, what: str = "result") -> None:
+    """Raises RequestSizeError for what is too large to be sent."""
+    limit = process.payload_bound
+    if limit is not None and size > limit:
+        raise RequestSizeError(
+            f"the {what} of {bound.label} takes {size / 2**20:.1f} MiB, over the limit of {limit / 2**20:.1f} MiB for "
+            "one input: return less, or write it to a file and return its path; or start the supervisor with a "
+            "higher MODAL_NB_MAX_PAYLOAD"
+        )
+
+
+def _throw_away(value: Any) -> None:
+    if not inspect.isasyncgen(value):
+        value.close()  # else Python warns that it was never awaited
+
+
+#: outcomes that end a chunk
+LAST = frozenset({reply.CANCELLED, reply.INTERRUPTED})
+
+
+def _told(error: BaseException) -> tuple[dict[str, Any], list[Frame]]:
+    """A failure of user code as it travels, with what the container knows about it."""
+    if process.on_failure is not None:
+        process.on_failure(error)
+    return dump_failure(error)
+
+
+#: bytes of results after which the rest of a chunk is given back: they travel apart, and a message stays bounded
+_HEAVIEST = 4 << 20
+
+
+def collect(ticket: Ticket, chunk: ChunkReply, outcome: str, value: Any) -> None:
+    if outcome == reply.OK:
+        chunk.add(value)
+    elif outcome != reply.CANCELLED:
+        chunk.add_failure(*_told(value))
+    if chunk.weight > _HEAVIEST:
+        ticket.give_back()
+
+
+def single(outcome: str, value: Any) -> Reply:
+    if outcome == reply.OK:
+        return Reply(outcome, {}, value.frames if isinstance(value, Packed) else dumps(value))
+    if outcome == reply.CANCELLED:
+        return Reply(outcome, {}, [])
+    return Reply(outcome, *_told(value))
+
+
+def end_of_stream(outcome: str, error: Any, *, items: int) -> Reply:
+    """The reply behind the items of a generator; on success it tells their number."""
+    if outcome == reply.OK:
+        return Reply(outcome, {"items": items}, dumps(None))
+    return single(outcome, error)
+
+
+def end_of_chunk(ticket: Ticket, chunk: ChunkReply) -> Reply:
+    """The reply when no further input is to be begun: all were, or the rest was recalled or cancelled."""
+    if not ticket.begun:
+        return not_begun(ticket)
+    cancelled = ticket.cancelled and ticket.next < ticket.stop_at
+    return chunk.finish(reply.CANCELLED if cancelled else reply.OK, begun=ticket.begun)
+
+
+def not_begun(ticket: Ticket) -> Reply:
+    return Reply(reply.RETURNED if ticket.returned else reply.CANCELLED, {}, [], begun=0)

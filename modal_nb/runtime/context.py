@@ -1,0 +1,117 @@
+"""Where the current code runs: which container, which input, which function call."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+_input_id: ContextVar[str | None] = ContextVar("modal_nb_input_id", default=None)
+#: the supervisor's number of the input; 0: none
+_input_number: ContextVar[int] = ContextVar("modal_nb_input_number", default=0)
+#: the numbers of all that is served now, on whatever thread
+_served: list[int] = []
+_function_call_id: ContextVar[str | None] = ContextVar("modal_nb_function_call_id", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLink:
+    """How code in a container reaches the supervisor: as itself, with the key of its own app."""
+
+    #: path of the supervisor's Unix socket
+    socket: str
+    key: bytes
+    container: int
+    token: str
+    #: names interpreter, folder and import path of the caller, as its pool keys do
+    where: str
+
+
+class Process:
+    """What is true of this whole process; one instance, ``process``."""
+
+    def __init__(self) -> None:
+        self._container_id: str | None = None
+        self._pid = 0
+        #: set by the container's main; None elsewhere
+        self.link: ContainerLink | None = None
+        #: bytes that the result of one input may take; None: nothing travels, so nothing is too large
+        self.payload_bound: int | None = None
+        #: set by the container's main: may add notes to what user code raised
+        self.on_failure: Callable[[BaseException], None] | None = None
+        #: set by ``client`` when it is loaded: (service, method name, face) -> what ``self.name.face`` gives
+        #: inside a serving instance, for every face but ``local``
+        self.face_from_inside: Callable[[Any, str, str], Any] | None = None
+
+    def enter_container(self, container_id: str) -> None:
+        """The container's main calls this once, before the user's class is loaded."""
+        self._container_id = container_id
+        self._pid = os.getpid()
+
+    @property
+    def container_id(self) -> str | None:
+        """The id of the container of this process; None in a notebook or a subprocess of a container."""
+        if self._container_id is None or os.getpid() != self._pid:
+            return None
+        return self._container_id
+
+
+process = Process()
+
+
+def load_faces() -> None:
+    """Have ``client`` set ``process.face_from_inside``. By name and late: the container's side is built without it,
+    and loads it only when code of the user calls something from inside.
+    """
+    if process.link is not None and process.face_from_inside is None:
+        importlib.import_module("modal_nb.client.inside")
+
+
+def is_local() -> bool:
+    """False only in the process of a container itself; True in notebooks and in its subprocesses."""
+    return process.container_id is None
+
+
+def current_input_id() -> str | None:
+    """The id of the input that this code serves; None outside of one."""
+    return _input_id.get()
+
+
+def current_function_call_id() -> str | None:
+    """The id of the function call that the current input belongs to; None outside of one."""
+    return _function_call_id.get()
+
+
+def current_input_number() -> int:
+    """What a nested call names as its parent; 0 outside of an input.
+
+    A thread that the user's code started does not say which input it belongs to: where one runs, it is that one.
+    """
+    return _input_number.get() or (_served[0] if len(_served) == 1 else 0)
+
+
+@contextmanager
+def serving(input_id: str | None, function_call_id: str | None, number: int = 0) -> Iterator[None]:
+    """The runner wraps the serving of one message in this."""
+    before = _input_number.set(number)
+    call = _function_call_id.set(function_call_id)
+    name = _input_id.set(input_id)
+    if number:
+        _served.append(number)
+    try:
+        yield
+    finally:
+        if number:
+            _served.remove(number)
+        _input_id.reset(name)
+        _function_call_id.reset(call)
+        _input_number.reset(before)
+
+
+def serve_next(input_id: str) -> None:
+    """The runner calls this inside ``serving`` for each further input of a chunk."""
+    _input_id.set(input_id)

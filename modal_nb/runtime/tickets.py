@@ -1,0 +1,89 @@
+"""What a container has taken on: one ticket per message of inputs, which says how far it has come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Ticket:
+    """A message of inputs from its arrival to its reply. Made and ended by a Runner."""
+
+    __slots__ = (
+        "_lock",
+        "base",
+        "call_id",
+        "cancelled",
+        "count",
+        "done",
+        "first",
+        "input_id",
+        "next",
+        "stop_at",
+        "task",
+        "wake",
+    )
+
+    def __init__(
+        self, input_id: int | str, first: int, count: int, call_id: str | None, base: int | None = None
+    ) -> None:
+        """``base``: which input of the function call is the first of the message, where the caller says so."""
+        self.input_id = input_id
+        self.call_id = call_id
+        self.base = base
+        self.first = first
+        self.count = count
+        #: index in the message of the next input to begin, and of the first that may not be begun
+        self.next = first
+        self.stop_at = first + count
+        self.cancelled = False
+        self.done = False
+        #: the running coroutine, where the method is async
+        self.task: asyncio.Task[Any] | None = None
+        #: ends the wait of a plain generator for its reader; any thread may call it
+        self.wake: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    def begin_next(self) -> int | None:
+        """The index of the input to run now, or None if there is none: all run, recalled, or cancelled."""
+        with self._lock:
+            if self.next >= self.stop_at or self.cancelled:
+                return None
+            self.next += 1
+            return self.next - 1
+
+    def give_back(self) -> int | None:
+        """Freeze: how many inputs were begun and stay here; the others will not be. None if all are begun."""
+        with self._lock:
+            if self.done or self.next >= self.stop_at:
+                return None
+            self.stop_at = self.next
+            return self.next - self.first
+
+    def finish(self) -> None:
+        with self._lock:
+            self.done = True
+            self.task = self.wake = None
+
+    @property
+    def number(self) -> int:
+        """The supervisor's number; 0 for an input that came by the Jupyter channels."""
+        return self.input_id if isinstance(self.input_id, int) else 0
+
+    @property
+    def begun(self) -> int:
+        return self.next - self.first
+
+    @property
+    def returned(self) -> bool:
+        """Whether all of it was given back before anything was begun."""
+        return self.stop_at <= self.first
+
+    def name_of(self, index: int, *, many: bool) -> str:
+        """The input id that user code sees: of the function call where it is known, so that the caller knows it too."""
+        if self.base is not None and self.call_id is not None:
+            return f"in-{self.call_id.removeprefix('fc-')}-{self.base + index}"
+        name = self.input_id if isinstance(self.input_id, str) else f"in-{self.input_id}"
+        return f"{name}.{index}" if many else name

@@ -1,0 +1,38 @@
+"""How many containers a pool should have: a context record in, a number out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modal_nb.spec.scaling import Autoscaler
+
+
+@dataclass(slots=True)
+class Demand:
+    """All that the number depends on."""
+
+    settings: Autoscaler
+    #: inputs one container is meant to run at a time
+    target_inputs: int
+    #: inputs that wait or run in containers that stay
+    load: int
+    #: inputs came or ended within the scale-down window
+    active: bool
+
+
+def desired_containers(demand: Demand) -> int:
+    """Containers that the pool should have now; those that start count as had."""
+    return _capped(demand, max(demand.settings.min_containers, _for_load(demand) + _buffer(demand)))
+
+
+def _for_load(demand: Demand) -> int:
+    return -(-demand.load // demand.target_inputs)
+
+
+def _buffer(demand: Demand) -> int:
+    return demand.settings.buffer_containers if demand.active else 0
+
+
+def _capped(demand: Demand, number: int) -> int:
+    cap = demand.settings.max_containers
+    return number if cap is None else min(number, cap)

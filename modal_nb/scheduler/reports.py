@@ -1,0 +1,119 @@
+"""What people may ask: numbers, containers, and the reason why something waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modal_nb.scheduler import nesting, placement
+from modal_nb.scheduler.ledger import Ledger
+from modal_nb.scheduler.pool import Pool
+from modal_nb.spec.lifecycle import ContainerState
+from modal_nb.spec.scaling import Autoscaler
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """Modal's four numbers. An input that waits in a container behind another one counts as backlog."""
+
+    backlog: int
+    num_total_runners: int
+    num_running_inputs: int
+    input_headroom: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """One container as a report shows it."""
+
+    number: int
+    state: ContainerState
+    #: scheduler time of the last change of state
+    since: float
+    #: numbers of the messages that run
+    running: tuple[int, ...]
+    #: inputs that it has finished
+    served: int
+    #: why it drains
+    reason: str = ""
+
+
+def stats(pool: Pool) -> PoolStats:
+    running = backlog = headroom = 0
+    for container in pool.containers.values():
+        slots = pool.slots if container.ready else 0
+        for input in container.held.values():
+            if input.ahead:
+                backlog += 0 if input.over else input.count
+            else:
+                running += input.count
+                slots -= 1
+        headroom += max(0, slots)
+    return PoolStats(pool.queue.backlog + backlog, len(pool.containers), running, headroom)
+
+
+def views(pool: Pool) -> list[ContainerView]:
+    return [
+        ContainerView(
+            container.number,
+            container.state,
+            container.since,
+            tuple(input.number for input in container.held.values() if not input.ahead),
+            container.served,
+            container.reason,
+        )
+        for container in pool.containers.values()
+    ]
+
+
+def why(ledger: Ledger, pool: Pool) -> str:
+    """One plain sentence on what the pool waits for."""
+    queued = pool.queue.backlog
+    reason = _reason(ledger, pool)
+    if queued:
+        reason = f"{queued} queued, {reason or 'waiting for a container to finish'}"
+    calling = [container for container in pool.containers.values() if container.calling]
+    waiting = sum(nesting.waits(input) for container in calling for input in container.running())
+    if waiting:
+        calls = "input waits for calls of its own" if waiting == 1 else "inputs wait for calls of their own"
+        reason = f"{reason}{'; ' * bool(reason)}{waiting} running {calls}"
+    return reason or "nothing is queued"
+
+
+def _reason(ledger: Ledger, pool: Pool) -> str:
+    if pool.closing:
+        return "the app is stopping"
+    if pool.wanting or not placement.could_fit(ledger, pool):
+        return machine(ledger, pool)
+    starting = pool.serving - pool.ready
+    if pool.back_off and not starting and (not pool.queue.backlog or pool.ready) and not _enough(pool):
+        return f"starts failed: next try {pool.back_off:g} s after the last, or when an input needs it"
+    if pool.queue.backlog and _at_maximum(pool.settings, pool):
+        if not pool.serving:
+            return "waiting for a container that ends, to start a new one"
+        return f"at max_containers={pool.settings.max_containers}: raise it to start more"
+    if starting:
+        return f"waiting for {starting} container{'s' * (starting > 1)} to start"
+    return ""
+
+
+def _enough(pool: Pool) -> bool:
+    return pool.serving >= max(pool.settings.min_containers, pool.queue.load)
+
+
+def _at_maximum(settings: Autoscaler, pool: Pool) -> bool:
+    return settings.max_containers is not None and len(pool.containers) >= settings.max_containers
+
+
+def machine(ledger: Ledger, pool: Pool) -> str:
+    """Which limit of the machine is in the way, and who holds it if that will not change by itself."""
+    room = ledger.limit
+    if placement.could_fit(ledger, pool):
+        room = ledger.limit - ledger.used
+    limit, resources = ledger.machine, pool.spec.resources
+    sentence = {
+        "cpu": f"{limit.cpu:g} cores: one container asks for cpu={resources.cpu or 0:g}",
+        "memory": f"{limit.memory} MiB: one container asks for memory={resources.memory or 0}",
+    }.get(pool.request.lacking(room), f"{limit.containers} containers")
+    if pool.starves() and not placement.can_be_helped(ledger, pool, placement.kept_warm(ledger)):
+        sentence += "; min_containers of other pools hold the rest: lower one, or raise the limit"
+    return f"waiting for the machine-wide limit of {sentence}"

@@ -1,0 +1,106 @@
+"""What ``with_options``, ``with_concurrency`` and ``with_batching`` change, and how such changes stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from modal_nb.spec import checks, retries, secret, storage
+from modal_nb.spec.limits import timeout_seconds
+from modal_nb.spec.placement import regions
+from modal_nb.spec.resources import gpus, request_and_limit
+from modal_nb.spec.retries import Retries
+from modal_nb.spec.scaling import Batching, Concurrency, autoscaler_changes
+from modal_nb.spec.secret import Secret
+from modal_nb.spec.storage import Mounted
+
+Changes = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What is to change; empty or None means unchanged.
+
+    As in Modal nothing can be unset: None, 0 and empty values change nothing.
+    """
+
+    #: secrets and env together replace both of what came before
+    environment: tuple[tuple[Secret, ...], tuple[tuple[str, str], ...]] | None = None
+    #: volumes as a whole replace volumes, buckets as a whole replace buckets
+    volumes: tuple[tuple[str, Mounted], ...] = ()
+    buckets: tuple[tuple[str, Mounted], ...] = ()
+    #: these three are merged name by name
+    resources: Changes = ()
+    autoscaler: Changes = ()
+    placement: Changes = ()
+    retries: Retries | None = None
+    timeout: float | None = None
+    concurrency: Concurrency | None = None
+    batching: Batching | None = None
+
+    @classmethod
+    def declared(cls, given: Mapping[str, Any]) -> Overrides:
+        """The keywords of ``with_options`` as users write them. InvalidError names what does not fit."""
+        given = {name: value for name, value in given.items() if value or _is_policy(name, value)}
+        pairs = storage.volumes(given.get("volumes"))
+        return cls(
+            environment=_environment(given),
+            volumes=tuple(pair for pair in pairs if not isinstance(pair[1], storage.CloudBucketMount)),
+            buckets=tuple(pair for pair in pairs if isinstance(pair[1], storage.CloudBucketMount)),
+            resources=_resources(given),
+            autoscaler=_autoscaler(given),
+            placement=_placement(given),
+            retries=retries.declared(given.get("retries")),
+            timeout=timeout_seconds("timeout", given["timeout"]) if "timeout" in given else None,
+        )
+
+    def then(self, later: Overrides) -> Overrides:
+        """Both, one laid over the other: what the later one sets wins."""
+        together: dict[str, Any] = {}
+        for field in fields(self):
+            mine, its = getattr(self, field.name), getattr(later, field.name)
+            if field.name in {"resources", "autoscaler", "placement"}:
+                together[field.name] = tuple(sorted((dict(mine) | dict(its)).items()))
+            else:
+                together[field.name] = its or mine
+        return Overrides(**together)
+
+
+def _is_policy(name: str, value: Any) -> bool:
+    """``retries=0`` is a policy, the one zero that counts; wrong types are still to be refused."""
+    return name == "retries" and value is not None
+
+
+def _environment(given: Mapping[str, Any]) -> tuple[tuple[Secret, ...], tuple[tuple[str, str], ...]] | None:
+    if "secrets" not in given and "env" not in given:
+        return None
+    secrets = checks.instances("secrets", given.get("secrets", ()), Secret)
+    return secrets, secret.environment("env", given.get("env", {}))
+
+
+def _resources(given: Mapping[str, Any]) -> Changes:
+    changes: dict[str, Any] = {}
+    for option in ("cpu", "memory"):
+        if option in given:
+            request, limit = request_and_limit(option, given[option], whole=option == "memory")
+            changes |= {option: request, f"{option}_limit": limit}
+    if "gpu" in given:
+        changes["gpu"] = gpus(given["gpu"])
+    return tuple(sorted(changes.items()))
+
+
+def _autoscaler(given: Mapping[str, Any]) -> Changes:
+    names = ("max_containers", "buffer_containers", "scaledown_window")
+    changes = autoscaler_changes(**{name: given[name] for name in names if name in given})
+    return tuple(sorted(changes.items()))
+
+
+def _placement(given: Mapping[str, Any]) -> Changes:
+    changes: dict[str, Any] = {}
+    for option in ("cloud", "routing_region"):
+        if option in given:
+            changes[option] = checks.text(option, given[option])
+    if "region" in given:
+        changes["region"] = regions(given["region"])
+    return tuple(sorted(changes.items()))

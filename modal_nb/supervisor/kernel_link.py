@@ -1,0 +1,83 @@
+"""What a container says on its two streams, turned into events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from modal_nb.protocol.codec import MessageRefused
+from modal_nb.protocol.messages import Hello
+from modal_nb.protocol.stream import OUTCOMES, Kind, Packet, prefix
+from modal_nb.scheduler import events as ev
+from modal_nb.supervisor.gateway import Link
+from modal_nb.supervisor.records import Container
+
+log = logging.getLogger("modal_nb.supervisor")
+
+_OUTCOMES = tuple(ev.Outcome(name) for name in OUTCOMES)
+
+
+class KernelLink:
+    """Gives the streams of containers their meaning; one object for all of them."""
+
+    def __init__(
+        self,
+        feed: Callable[[ev.Event], None],
+        finish: Callable[[int, Packet, ev.Outcome], None],
+        item: Callable[[Packet], None],
+        broke: Callable[[Container], None],
+    ) -> None:
+        self._feed = feed
+        self._finish = finish
+        self._item = item
+        self._broke = broke
+
+    def greet(self, container: Container, hello: Hello, link: Link) -> None:
+        """A container has shown its token on one of its streams."""
+        link.on_end = partial(self._broke, container)
+        if hello.role == "control":
+            container.control = link
+            link.on_packet = partial(self._control, container)
+            self._consider_ready(container)
+            return
+        container.call = link
+        link.on_packet = partial(self._call, container)
+        head = prefix(Kind.LOAD, len(container.pool.load), parts=container.pool.load_parts)
+        link.send([head, container.pool.load])
+
+    def _call(self, container: Container, packet: Packet) -> None:
+        kind = packet.kind
+        if kind == Kind.REPLY:
+            if packet.flags >= len(_OUTCOMES):
+                raise MessageRefused(f"outcome {packet.flags} does not exist")
+            container.served += packet.count
+            self._finish(container.number, packet, _OUTCOMES[packet.flags])
+        elif kind == Kind.ITEM:
+            self._item(packet)
+        elif kind == Kind.PAUSE:
+            paused = bool(packet.flags)
+            self._feed(ev.InputPaused(container.number, packet.number, packet.extra, paused))
+        elif kind == Kind.READY:
+            container.ready = True
+            self._consider_ready(container)
+        elif kind == Kind.START_FAILED:
+            container.pool.start_failure = packet
+            container.start_failed = True
+            self._feed(ev.ContainerStartFailed(container.number))
+        elif kind == Kind.RETURNED:
+            self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first))
+        else:
+            raise MessageRefused(f"a container may not send packets of kind {kind}")
+
+    def _consider_ready(self, container: Container) -> None:
+        """It serves once it has said so and can be told to stop: two streams, in whichever order they are read."""
+        if container.ready and container.control is not None:
+            container.pool.start_failure = None
+            self._feed(ev.ContainerReady(container.number))
+
+    def _control(self, container: Container, packet: Packet) -> None:
+        if packet.kind != Kind.PONG:
+            raise MessageRefused(
+                f"a container may not send packets of kind {packet.kind} on its control stream"
+            )

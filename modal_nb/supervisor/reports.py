@@ -1,0 +1,85 @@
+"""What the supervisor tells people: failures of inputs, and the status of everything. Reads state, changes none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.stream import Kind, packet
+from modal_nb.scheduler.effects import FailInput, FailureKind
+from modal_nb.scheduler.scheduler import Scheduler
+from modal_nb.supervisor.records import App, Client, Container, Pool
+
+_TAIL_LINES = 10
+_TAIL_BYTES = 8192
+
+
+def answer(client: Client, request: int, content: ms.Content, buffers: Sequence[Frame] = ()) -> None:
+    """Answer a request of a client."""
+    frames = client.codec.pack(f"{type(content).__name__.lower()}_reply", content.content(), buffers)
+    client.link.send(packet(Kind.ANSWER, frames, number=request))
+
+
+def failure(effect: FailInput, dead: Container | None) -> ms.Failure:
+    """The supervisor's word on a failed input; ``dead`` is the container that died last in its pool."""
+    cause = effect.cause
+    if cause is None and dead is not None and effect.kind is FailureKind.START_FAILED:
+        cause = dead.cause
+    return ms.Failure(
+        kind=effect.kind.value,
+        seconds=effect.seconds,
+        times=effect.times,
+        cause=cause.detail if cause else "",
+        cause_kind=cause.kind.value if cause else "",
+        container=dead.id if dead else "",
+        log_tail=tail(dead.log) if dead else [],
+    )
+
+
+def tail(log: Path) -> list[str]:
+    """The last lines of a container's log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+    except OSError:
+        return []
+
+
+def container_status(container: Container, state: str, now: float) -> ms.ContainerStatus:
+    return ms.ContainerStatus(
+        id=container.id,
+        state=state,
+        pid=container.process.pid if container.process else 0,
+        age=round(now - container.born, 3),
+        served=container.served,
+        connection_file=str(container.connection_file),
+        log=str(container.log),
+        cause=container.cause.detail if container.cause else "",
+    )
+
+
+def pool_status(
+    pool: Pool, scheduler: Scheduler, containers: dict[int, Container], now: float
+) -> ms.PoolStatus:
+    stats = scheduler.pool_stats(pool.number)
+    views = scheduler.containers(pool.number)
+    return ms.PoolStatus(
+        service=pool.spec.service,
+        pool=pool.number,
+        queued=stats.backlog,
+        running=stats.num_running_inputs,
+        autoscaler=pool.autoscaler,
+        why=scheduler.why(pool.number),
+        containers=[
+            container_status(containers[view.number], view.state.value, now)
+            for view in views
+            if view.number in containers
+        ],
+    )
+
+
+def app_status(app: App, pools: list[ms.PoolStatus]) -> ms.AppStatus:
+    return ms.AppStatus(id=app.id, name=app.name, client_pid=app.owner.pid, pools=pools)

@@ -1,0 +1,153 @@
+"""A supervisor's home as tests see it: what runs there, what it says, and what is left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import msgspec
+import psutil
+
+from modal_nb.client import launcher
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Codec
+from modal_nb.protocol.connection import Connection, places
+from modal_nb.protocol.stream import Kind, Packet, Receiver, Sender, packet
+
+T = TypeVar("T")
+
+#: every process that descends from a test module carries its home's mark in the environment
+MARK = "TEST_HOME_MARK"
+
+
+def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
+    """Look again and again until it is true; returns what it was."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.01)
+    return found
+
+
+class Caller:
+    """A client of the supervisor that knows the protocol and nothing else."""
+
+    def __init__(self, address: str, key: bytes) -> None:
+        self.codec = Codec(key, "test")
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(address)
+        self.receiver = Receiver(self.sock)
+
+    def hello(self, **fields: Any) -> None:
+        said = ms.Hello(**{"role": "client", "pid": os.getpid(), **fields})
+        self.send(packet(Kind.HELLO, self.codec.pack("hello_request", said.content())))
+
+    def send(self, pieces: Any) -> None:
+        Sender(self.sock).send(pieces)
+
+    def read(self) -> Packet:
+        while True:
+            for one in self.receiver.read():
+                return one
+
+    def ask(self, content: ms.Content) -> Any:
+        self.send(
+            packet(Kind.REQUEST, self.codec.pack(ms.MSG_TYPES[type(content)], content.content()), number=1)
+        )
+        return self.codec.open(self.read().frames()).content
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+def dial(connection: Connection) -> Caller:
+    """A caller whose hello was answered."""
+    caller = Caller(connection.socket, bytes.fromhex(connection.key))
+    caller.hello()
+    assert caller.read().kind == Kind.WELCOME
+    return caller
+
+
+class Home:
+    """One MODAL_NB_HOME. Asks a supervisor that runs there, and never starts one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mark = uuid.uuid4().hex
+        self.places = places(folder)
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def ask(self, content: ms.Content) -> Any:
+        """The content of the answer to one request, by the plain protocol: the client is not trusted to tell."""
+        connection = launcher.find(self.places)
+        assert connection is not None, "no supervisor runs"
+        with dial(connection) as caller:
+            return caller.ask(content)
+
+    def status(self) -> ms.Status:
+        return msgspec.convert(self.ask(ms.StatusAsk()), ms.Status)
+
+    def pools(self, service: str = "") -> list[ms.PoolStatus]:
+        """The pools of a class, of all apps; none if no supervisor runs."""
+        if launcher.find(self.places) is None:
+            return []
+        return [pool for app in self.status().apps for pool in app.pools if service in ("", pool.service)]
+
+    def pool(self, service: str) -> ms.PoolStatus:
+        (found,) = self.pools(service)
+        return found
+
+    def containers(self, service: str = "") -> list[ms.ContainerStatus]:
+        return [container for pool in self.pools(service) for container in pool.containers]
+
+    def ids(self, service: str = "") -> set[str]:
+        return {container.id for container in self.containers(service)}
+
+    def log(self) -> str:
+        return self.places.supervisor_log.read_text(encoding="utf-8", errors="replace")
+
+    # -- processes ------------------------------------------------------------------------------------------------
+
+    def supervisor(self) -> psutil.Process:
+        connection = launcher.find(self.places)
+        assert connection is not None, "no supervisor runs"
+        return psutil.Process(connection.pid)
+
+    def living(self) -> list[psutil.Process]:
+        """Every process of this machine with our mark, whatever session or namespace it is in."""
+        return [process for process in psutil.process_iter() if _carries(process, self.mark)]
+
+    def await_nothing_lives(self, seconds: float = 30.0) -> None:
+        until(lambda: not self.living(), seconds)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the supervisor and prove that nothing is left; what is, is killed."""
+        if launcher.find(self.places) is not None:
+            self.ask(ms.SupervisorStop())
+        try:
+            self.await_nothing_lives()
+        finally:
+            for process in self.living():
+                process.send_signal(signal.SIGKILL)
+        left = [path.name for path in self.places.run.glob("*") if path != self.places.lock_file]
+        assert not left, f"left behind in {self.places.run}: {left}"
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False

@@ -1,0 +1,100 @@
+"""A Jupyter kernel that executes cells, as a notebook has one."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+WAIT = 60
+
+
+class CellFailed(AssertionError):
+    """A cell raised; ``name``, ``message`` and ``traceback`` are what the notebook shows."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.name: str = content["ename"]
+        self.message: str = content["evalue"]
+        self.traceback = "\n".join(content["traceback"])
+        super().__init__(self.traceback)
+
+
+class Notebook:
+    """A kernel of its own process; ``run`` executes a cell. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
+        """``folder``: the working directory of the kernel."""
+        self._place = tempfile.TemporaryDirectory(prefix="mnb-")
+        self._manager = KernelManager(
+            transport="ipc", connection_file=str(Path(self._place.name, "k.json")), shutdown_wait_time=30
+        )
+        self._manager._kernel_spec = KernelSpec(
+            argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="test"
+        )
+        self._manager.start_kernel(cwd=str(folder), env={**os.environ})
+        self.client = self._manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=WAIT)
+
+    @property
+    def pid(self) -> int:
+        found: int = self._manager.provisioner.pid
+        return found
+
+    def run(self, code: str) -> str:
+        """Execute a cell; what it printed. Raises CellFailed."""
+        printed: list[str] = []
+
+        def hook(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                printed.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(code, timeout=WAIT, output_hook=hook, allow_stdin=False)
+        if reply["content"]["status"] != "ok":
+            raise CellFailed(reply["content"])
+        return "".join(printed)
+
+    def value(self, expression: str) -> Any:
+        """Execute a cell that is one expression; its value, a literal."""
+        return ast.literal_eval(self.run(f"print(repr({expression}))").splitlines()[-1])
+
+    def begin(self, code: str) -> str:
+        """Start a cell and do not wait; ``finish`` does."""
+        return self.client.execute(code)
+
+    def finish(self, asked: str) -> dict[str, Any]:
+        """The reply to a cell that was begun; raises CellFailed."""
+        while True:
+            reply = self.client.get_shell_msg(timeout=WAIT)
+            if reply["parent_header"].get("msg_id") != asked:
+                continue
+            content: dict[str, Any] = reply["content"]
+            if content["status"] != "ok":
+                raise CellFailed(content)
+            return content
+
+    def interrupt(self) -> None:
+        self._manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        self._manager.shutdown_kernel(now=True)
+
+    def shutdown(self) -> None:
+        """As Jupyter does it: ask first."""
+        self._manager.shutdown_kernel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._manager.has_kernel:
+            self.shutdown()
+        self.client.stop_channels()
+        self._manager.context.destroy(linger=0)
+        self._place.cleanup()

@@ -1,0 +1,105 @@
+"""What people can ask, and how often they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from modal_nb.scheduler import effects as fx
+from modal_nb.scheduler.containers import Container, IllegalMove
+from modal_nb.scheduler.deadlines import Deadlines
+from modal_nb.scheduler.reports import PoolStats
+from modal_nb.spec.lifecycle import MOVES, ContainerState
+from tests.scheduler.play import Play
+
+
+def test_the_four_numbers():
+    play = Play()
+    pool = play.pool(max=1, slots=2)
+    play.calls(pool, 3, 5)
+    assert play.scheduler.pool_stats(pool) == PoolStats(3, 1, 0, 0)
+    play.run(1)
+    assert play.scheduler.pool_stats(pool) == PoolStats(1, 1, 2, 0)
+    play.run(5)
+    assert play.scheduler.pool_stats(pool) == PoolStats(0, 1, 1, 1)
+
+
+def test_a_pool_that_is_gone_has_nothing():
+    play = Play()
+    assert play.scheduler.pool_stats(99) == PoolStats(0, 0, 0, 0)
+    assert (play.scheduler.containers(99), play.why(99)) == ([], "this pool is gone")
+
+
+def test_the_containers_of_a_pool():
+    play = Play()
+    pool = play.pool()
+    call = play.call(pool, 5)
+    play.run(1)
+    (view,) = play.scheduler.containers(pool)
+    assert (view.state, view.running, view.served) == (ContainerState.BUSY, (call,), 0)
+    play.run(5)
+    assert play.scheduler.containers(pool)[0].served == 1
+
+
+def test_why_something_waits():
+    play = Play()
+    pool = play.pool()
+    assert play.why(pool) == "nothing is queued"
+    play.calls(pool, 2, 5)
+    assert play.why(pool) == "2 queued, waiting for 2 containers to start"
+
+
+def test_every_change_is_reported_but_not_more_often_than_people_can_read():
+    play = Play()
+    pool = play.pool(max=1)
+    for _ in range(100):
+        play.call(pool, 0.001)
+        play.run(0.01)
+    reports = len(play.effects(fx.PublishReport))
+    assert 8 <= reports <= 14
+    play.run(1)
+    count = len(play.effects(fx.PublishReport))
+    play.run(20)
+    assert len(play.effects(fx.PublishReport)) == count
+
+
+@pytest.mark.parametrize("before", ContainerState)
+@pytest.mark.parametrize("after", ContainerState)
+def test_only_moves_of_the_table_are_made(before, after):
+    container = Container(1, None, 0.0, 0)  # type: ignore[arg-type]
+    container.state = before
+    if (before, after) in MOVES:
+        container.move(after, 2.0)
+        assert (container.state, container.since) == (after, 2.0)
+    else:
+        with pytest.raises(IllegalMove, match=f"container 1: {before} to {after}"):
+            container.move(after, 2.0)
+
+
+class Subject:
+    armed = float("inf")
+
+
+def test_a_subject_is_due_at_the_earliest_moment_it_was_armed_for_and_only_once():
+    deadlines, subject = Deadlines(), Subject()
+    deadlines.arm(subject, 5.0)
+    deadlines.arm(subject, 3.0)
+    deadlines.arm(subject, 9.0)
+    assert deadlines.wake_at() == 3.0
+    assert (deadlines.pop_due(2.9), deadlines.pop_due(3.0), deadlines.pop_due(100.0)) == ([], [subject], [])
+    assert deadlines.wake_at() is None
+
+
+def test_a_subject_that_is_gone_is_never_due():
+    deadlines, subject = Deadlines(), Subject()
+    deadlines.arm(subject, 5.0)
+    deadlines.disarm(subject)
+    assert (deadlines.wake_at(), deadlines.pop_due(10.0)) == (None, [])
+
+
+def test_many_inputs_with_a_timeout_leave_no_heap_of_moments():
+    play = Play()
+    pool = play.pool(max=1, timeout=300)
+    for _ in range(500):
+        play.call(pool, 0.001)
+        play.run(0.01)
+    assert len(play.scheduler._ledger.deadlines._heap) < 10

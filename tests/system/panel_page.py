@@ -1,0 +1,206 @@
+"""A notebook with panels in a real front end: written, opened, run cell by cell, and looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Locator, Page, expect
+
+from tests.house.tree import ROOT
+from tests.system.conftest import Lab
+
+PICTURES = ROOT / "out" / "screenshots"
+OPEN_MS, RUN_MS = 30_000, 30_000
+#: a key that was taken shows a star at once
+PRESSES, TAKEN_MS = 20, 3_000
+#: where a notebook lies in each of the two front ends; one server has both
+PLACES = {"lab": "lab/workspaces/{stem}/tree/{name}", "notebook": "notebooks/{name}"}
+THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+KNOB = 16
+
+
+def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
+    )
+    nbformat.write(notebook, lab.folder / name)
+
+
+def choose_theme(lab: Lab, theme: str) -> None:
+    """Of every page that is loaded from now on."""
+    path = lab.folder.parent / "settings" / THEMES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"theme": theme}), encoding="utf-8")
+
+
+@dataclass
+class NotebookPage:
+    """One notebook, open in JupyterLab ("lab") or in Notebook 7 ("notebook")."""
+
+    page: Page
+    lab: Lab
+    front: str
+    name: str
+
+    def open(self, cells: list[str]) -> None:
+        write_notebook(self.lab, self.name, cells)
+        place = PLACES[self.front].format(stem=Path(self.name).stem, name=self.name)
+        self.page.goto(f"{self.lab.url}{place}?token={self.lab.token}")
+        self.await_idle()
+
+    def connected(self) -> bool:
+        """As the server sees it; before, a front end that is told to run a cell asks which kernel is meant."""
+        found = self.page.request.get(f"{self.lab.url}api/sessions?token={self.lab.token}").json()
+        kernels = [one["kernel"] for one in found if one["path"] == self.name]
+        return any(one["connections"] and one["execution_state"] == "idle" for one in kernels)
+
+    def await_idle(self) -> None:
+        expect(self.page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=OPEN_MS)
+        idle = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        end = time.monotonic() + OPEN_MS / 1000
+        while not self.connected():
+            assert time.monotonic() < end, "the page has no kernel"
+            self.page.wait_for_timeout(100)
+        expect(idle.first).to_be_visible(timeout=OPEN_MS)
+
+    # -- cells
+
+    def cell(self, number: int) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+
+    def begin(self, number: int) -> None:
+        """Run a cell; a page that has no connection to its kernel yet ignores the key, so press until it is taken."""
+        prompt = self.cell(number).locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        for _ in range(PRESSES):
+            self.cell(number).locator(".cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            try:
+                expect(prompt).not_to_have_text(before, timeout=TAKEN_MS)
+            except AssertionError:
+                continue
+            return
+        raise AssertionError(f"cell {number} does not start")
+
+    def finish(self, number: int) -> None:
+        """The cell has its number: it has ended."""
+        prompt = self.cell(number).locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=RUN_MS)
+        error = self.cell(number).locator('[data-mime-type="application/vnd.jupyter.error"]')
+        assert not error.count(), error.inner_text()
+
+    def run(self, *numbers: int) -> None:
+        for number in numbers:
+            self.begin(number)
+            self.finish(number)
+
+    def save(self) -> None:
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        expect(self.page.locator(".jp-mod-dirty")).to_have_count(0, timeout=OPEN_MS)
+
+    def reload(self) -> None:
+        self.save()
+        self.page.reload()
+        self.await_idle()
+
+    def panel(self, number: int) -> PanelPart:
+        return PanelPart(self.cell(number).locator(".mnb-panel"))
+
+    def picture(self, what: str, panel: PanelPart) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        panel.root.scroll_into_view_if_needed()
+        self.page.screenshot(path=PICTURES / f"panel_{self.front}_{what}.png")
+
+
+@dataclass
+class PanelPart:
+    """One panel of a page."""
+
+    root: Locator
+
+    def rows(self, state: str = "") -> Locator:
+        return self.root.locator(".mnb-living-rows .mnb-row" + (f'[data-state="{state}"]' if state else ""))
+
+    def dead(self) -> Locator:
+        return self.root.locator(".mnb-dead-rows .mnb-row")
+
+    def await_rows(self, count: int, state: str = "") -> None:
+        expect(self.rows(state)).to_have_count(count, timeout=RUN_MS)
+
+    def field(self, name: str) -> Locator:
+        return self.root.locator(f'.mnb-field[data-setting="{name}"]')
+
+    def await_applied(self, **settings: int) -> None:
+        """The fields show these values, and none of them is pending or refused."""
+        for name, value in settings.items():
+            expect(self.field(name).locator("input")).to_have_value(str(value), timeout=RUN_MS)
+            expect(self.field(name)).to_have_attribute("data-kind", "hint", timeout=RUN_MS)
+
+    def drag(self, name: str, value: int) -> None:
+        """Take a thumb of the slider by the mouse."""
+        thumb = self.root.get_by_role("slider", name=f"{name} (slider)")
+        thumb.scroll_into_view_if_needed()
+        box = thumb.bounding_box()
+        assert box is not None
+        most = int(thumb.get_attribute("max") or 0)
+
+        def place(at: int) -> tuple[float, float]:
+            return box["x"] + KNOB / 2 + (box["width"] - KNOB) * at / most, box["y"] + box["height"] / 2
+
+        mouse = self.root.page.mouse
+        mouse.move(*place(int(thumb.input_value())))
+        mouse.down()
+        mouse.move(*place(value), steps=5)
+        mouse.up()
+
+    def kill(self, row: Locator) -> None:
+        row.hover()
+        row.get_by_role("button", name=re.compile("^Kill ")).click()
+        row.get_by_role("button", name="Kill now").click()
+
+    def assert_holds(self) -> None:
+        """Nothing sticks out sideways: not of the panel, and the panel not of its cell."""
+        found = self.root.evaluate(
+            """panel => {
+              const right = panel.getBoundingClientRect().right + 1;
+              const out = [...panel.querySelectorAll('*')].filter(e => {
+                const clipped = e.closest('.mnb-voice, .mnb-strip, [data-only=reader], svg');
+                return !clipped && e.getBoundingClientRect().right > right;
+              });
+              const cell = panel.closest('.jp-OutputArea-output');
+              const sticks = [panel.scrollWidth - panel.clientWidth, cell.scrollWidth - cell.clientWidth];
+              return [...sticks, out.map(e => e.className)];
+            }"""
+        )
+        assert found == [0, 0, []]
+
+
+def status(lab: Lab, service: str) -> dict[str, Any]:
+    """The one pool of a class, as a terminal sees it."""
+    said = modal_nb(lab, "status", "--json")
+    (found,) = [
+        pool for app in json.loads(said)["apps"] for pool in app["pools"] if pool["service"] == service
+    ]
+    return found
+
+
+def modal_nb(lab: Lab, *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "modal_nb.cli", *arguments],
+        env={**os.environ, "MODAL_NB_HOME": str(lab.folder.parent / "home")},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout

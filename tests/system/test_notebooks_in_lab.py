@@ -1,0 +1,88 @@
+"""The notebooks as a reader meets them: opened in JupyterLab in Chromium, all cells run, and looked at.
+
+The pictures are left in out/screenshots for people to look at.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.house.tree import ROOT
+from tests.system.conftest import Lab
+
+pytestmark = pytest.mark.system
+
+PICTURES = ROOT / "out" / "screenshots"
+#: notebook -> what its page must show once all cells have run
+NOTEBOOKS = {
+    "01_first_cls.ipynb": ["accuracy", "containers that answered"],
+    "02_lifecycle_and_parameters.ipynb": ["containers that answered"],
+}
+OPEN_MS, RUN_MS = 60_000, 180_000
+ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_all_cells_run_and_the_page_shows_what_the_text_promises(page: Page, lab: Lab, notebook: str):
+    clear_outputs(lab.folder / notebook)
+    page.goto(lab.page_of(notebook))
+    run_all(page)
+    take_pictures(page, notebook)
+    expect(page.locator(ERROR)).to_have_count(0)
+    for text in NOTEBOOKS[notebook]:
+        expect(page.locator(".jp-OutputArea-output", has_text=text).first).to_be_visible()
+    save(page)
+    assert_executed_without_error(lab.folder / notebook)
+
+
+def clear_outputs(path: Path) -> None:
+    """What the page shows later shall come from this run."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, path)
+
+
+def run_all(page: Page) -> None:
+    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=OPEN_MS)
+    # the status bar names the kernel once the page is connected to it; earlier, a run does nothing
+    idle = page.get_by_role("button", name=re.compile(r"\(ipykernel\) \| Idle$"))
+    expect(idle).to_be_visible(timeout=OPEN_MS)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    # cells run in order: the last one has its number, or an error has stopped the run
+    last = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-InputPrompt")
+    ended = last.filter(has_text=re.compile(r"\[\d+\]")).or_(page.locator(ERROR))
+    expect(ended.first).to_be_visible(timeout=RUN_MS)
+    expect(idle).to_be_visible(timeout=OPEN_MS)
+
+
+def take_pictures(page: Page, notebook: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.glob(f"{Path(notebook).stem}_*.png"):
+        old.unlink()
+    scroller = page.locator(".jp-WindowedPanel-outer").first
+    seen = scroller.evaluate("e => e.clientHeight")
+    height = page.locator(".jp-Notebook-cell").last.evaluate("e => e.offsetTop + e.offsetHeight")
+    for number, top in enumerate(range(0, height, max(seen, 1)), start=1):
+        scroller.evaluate("(e, top) => { e.scrollTop = top; }", top)
+        page.screenshot(path=PICTURES / f"{Path(notebook).stem}_{number}.png")
+
+
+def save(page: Page) -> None:
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.locator('[role="menuitem"][data-command="docmanager:save"]').click()
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=OPEN_MS)
+
+
+def assert_executed_without_error(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]

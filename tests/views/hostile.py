@@ -1,0 +1,71 @@
+"""Sixty strings that would do harm, or break a layout, if a view took them for more than text."""
+
+from __future__ import annotations
+
+_HTML = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<svg><foreignObject><iframe src=javascript:alert(1)></foreignObject></svg>",
+    "<iframe src=javascript:alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<a href='javascript:alert(1)'>click</a>",
+    "<form action=javascript:alert(1)><button>x</button></form>",
+    "<style>*{display:none}</style>",
+    "<link rel=stylesheet href=//example.invalid/x.css>",
+    "<meta http-equiv=refresh content='0;url=//example.invalid'>",
+    "<base href=//example.invalid/>",
+    "<!-- -->",
+    "--><script>alert(1)</script>",
+    "</td></tr></table><script>alert(1)</script>",
+    "</bdi></p></div><h1>out</h1>",
+    '"><script>alert(1)</script>',
+    "' onmouseover='alert(1)",
+    '" autofocus onfocus="alert(1)',
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;",
+    "<scr<script>ipt>alert(1)</script>",
+    "<IMG SRC=JaVaScRiPt:alert(1)>",
+    "<img/src=x/onerror=alert(1)>",
+    "<\x00script>alert(1)</script>",
+    "<![CDATA[<script>alert(1)</script>]]>",
+]
+_OTHER_DIALECTS = [
+    "[click](javascript:alert(1))",
+    "![x](x onerror=alert(1))",
+    "**bold** _it_ ~~gone~~ # heading",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "```html\n<script>alert(1)</script>\n```",
+    "`code`",
+    r"$\href{javascript:alert(1)}{x}$",
+    r"$$\require{html}\style{position:fixed}{x}$$",
+    r"\(x\) \[y\]",
+    "{{ constructor.constructor('alert(1)')() }}",
+    "${alert(1)}",
+    "{% raw %}",
+    "javascript:alert(1)",
+    "[bold red]rich[/bold red]",
+]
+_INVISIBLE = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]8;;http://example.invalid\x07link\x1b]8;;\x07",
+    "\x1b[2J\x1b[H",
+    "\x07\x08\x7f",
+    "\x85\x9b31m",
+    "line\nbreak\r\nand\ttab",
+    "\u2028\u2029",
+    "\u202egnp.exe\u202c",
+    "\u2066isolated\u2069\u200f\u200e",
+    "\u200bzero\u200dwidth\ufeff",
+    "nul\x00byte",
+    "Z" + "\u0301" * 300,
+]
+_LONG = ["A" * 5000, "\u4e2d" * 300 + " " + "\U0001f469\u200d\U0001f680" * 50]
+
+STRINGS = [*_HTML, *_OTHER_DIALECTS, *_INVISIBLE, *_LONG]

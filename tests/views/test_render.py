@@ -1,0 +1,211 @@
+"""The table and the line: pinned, and inert whatever the names in them are."""
+
+from __future__ import annotations
+
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+
+from modal_nb.views import render
+from modal_nb.views.pool_model import PoolModel
+from tests.views.hostile import STRINGS
+from tests.views.reports import container, report
+
+ALLOWED = {"div", "p", "strong", "bdi", "br", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+def state(*reports, connection="connected", message=""):
+    model = PoolModel()
+    model.replace(connection, message, {one["pool"]: one for one in reports})
+    return model.state()
+
+
+class Reader(HTMLParser):
+    """What a browser would make of it: tags, attributes, texts."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.texts, self.open = [], [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+
+def test_there_are_sixty_hostile_strings():
+    assert len(set(STRINGS)) == 60
+
+
+@pytest.mark.parametrize("hostile", STRINGS, ids=range(len(STRINGS)))
+def test_a_hostile_string_is_text_everywhere(hostile):
+    one = container(hostile, cause=hostile, reason=hostile, phase=hostile, state=hostile)
+    pool = report(
+        app={"id": hostile, "name": hostile},
+        service=hostile,
+        parameters=hostile,
+        variant=hostile,
+        state=hostile,
+        why=hostile,
+        containers=[one],
+    )
+    page = render.page(hostile, state(pool, connection="lost", message=hostile))
+    read = Reader(page)
+    assert set(read.tags) <= ALLOWED
+    assert read.open == []
+    assert read.attributes == [("class", "tex2jax_ignore mathjax_ignore")]
+    # in a place of its own it is there as it was, but for what cannot be seen and what is too long
+    assert render.plain(hostile) in read.texts
+    assert all(len(text) <= 620 for text in read.texts)
+    assert_visible(page)
+    assert "$" not in page
+    assert "`" not in page
+
+
+@pytest.mark.parametrize("hostile", STRINGS, ids=range(len(STRINGS)))
+def test_the_line_is_one_line_of_visible_letters(hostile):
+    line = render.text(hostile)
+    assert len(line.splitlines()) == 1
+    assert len(line) < 230
+    assert_visible(line)
+
+
+def assert_visible(text):
+    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not [letter for letter in text if unicodedata.category(letter) in hidden]
+
+
+def test_surrogates_and_private_letters_can_be_written_to_a_file():
+    assert render.text("\ud800\ue000").encode() == b"<panel of \\ud800\\ue000>"
+
+
+def test_the_table_is_as_it_is():
+    busy = container("ct-7-abcdef", state="busy", running=2, slots=4, memory=None, cpu=None, served=1000)
+    dead = container("ct-4-abcdef", state="dead", memory=None, cpu=None, cause="killed by signal 9 (SIGKILL)")
+    pool = report(
+        queued=3, running=2, why="3 queued, at max_containers=2", containers=[dead, container(), busy]
+    )
+    assert render.page("Forest(trees=200) of app 'digits'", state(pool)) == PINNED.replace("\n", "")
+
+
+PINNED = """\
+<div class="tex2jax_ignore mathjax_ignore">
+<p>
+<strong>
+<bdi>Forest(trees=200) of app &#x27;digits&#x27;</bdi>
+</strong>
+</p>
+<p>
+<strong>
+<bdi>Forest · trees=200</bdi>
+</strong> <bdi>running</bdi>
+<br>
+<bdi>3 queued, 2 running; min_containers=0, max_containers=no limit, buffer_containers=0, scaledown_window=60</bdi>
+<br>
+<bdi>3 queued, at max_containers=2</bdi>
+</p>
+<table>
+<thead>
+<tr>
+<th>
+<bdi>container</bdi>
+</th>
+<th>
+<bdi>state</bdi>
+</th>
+<th>
+<bdi>inputs served</bdi>
+</th>
+<th>
+<bdi>memory</bdi>
+</th>
+<th>
+<bdi>CPU</bdi>
+</th>
+<th>
+<bdi>what happened</bdi>
+</th>
+</tr>
+</thead>
+<tbody>
+<tr>
+<td>
+<bdi>ct-4-abcdef</bdi>
+</td>
+<td>
+<bdi>dead</bdi>
+</td>
+<td>
+<bdi>3</bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+<td>
+<bdi>killed by signal 9 (SIGKILL)</bdi>
+</td>
+</tr>
+<tr>
+<td>
+<bdi>ct-5-abcdef</bdi>
+</td>
+<td>
+<bdi>idle</bdi>
+</td>
+<td>
+<bdi>3</bdi>
+</td>
+<td>
+<bdi>24 MiB</bdi>
+</td>
+<td>
+<bdi>0.50 cores</bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+</tr>
+<tr>
+<td>
+<bdi>ct-7-abcdef</bdi>
+</td>
+<td>
+<bdi>busy 2 of 4</bdi>
+</td>
+<td>
+<bdi>1000</bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+<td>
+<bdi></bdi>
+</td>
+</tr>
+</tbody>
+</table>
+</div>"""
+
+
+def test_an_empty_panel_says_so_and_a_disconnected_one_says_why():
+    assert "no container yet" in render.page("x", state())
+    assert "it is gone" in render.page("x", state(report(), connection="lost", message="it is gone"))
