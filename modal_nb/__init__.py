@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from modal_nb.runtime.context import current_function_call_id, current_input_id, is_local
     from modal_nb.spec.image import Image
     from modal_nb.spec.network import Proxy
+    from modal_nb.spec.overrides import UNSET
     from modal_nb.spec.retries import Retries
     from modal_nb.spec.secret import Secret
     from modal_nb.spec.storage import CloudBucketMount, NetworkFileSystem, Volume
 
 __all__ = [
+    "UNSET",
     "App",
     "CloudBucketMount",
     "Cls",
@@ -93,6 +95,7 @@ _HOMES = {
     "Proxy": "spec.network",
     "Retries": "spec.retries",
     "Secret": "spec.secret",
+    "UNSET": "spec.overrides",
     "Volume": "spec.storage",
     "asgi_app": "client.decorators",
     "batched": "client.decorators",

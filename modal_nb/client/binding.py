@@ -105,7 +105,7 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
     if pool is None:
         request = ms.PoolOpen(
             app=run.number,
-            spec=options.pool_spec(key, lineage, declaration.name),
+            spec=options.pool_spec(key, lineage, record.spec),
             launch=classes.launch_here(include_source=options.include_source),
             name=declaration.name,
             digest=record.digest,
@@ -115,7 +115,7 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
             variant=labels.variant_label(declaration.overrides),
         )
         frames = classes.whole(record, declaration.user_cls).class_frames
-        load = load_message(run, frames, dumps(parameters), record.where)
+        load = load_message(run, frames, dumps(parameters), options, record.where)
         pool = Pool(run, request, load)
         classes.tell(run)
         pool.open()

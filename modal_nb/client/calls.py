@@ -30,6 +30,7 @@ class Call:
 
     __slots__ = (
         "allowed",
+        "batch",
         "body",
         "count",
         "number",
@@ -45,6 +46,7 @@ class Call:
         self,
         number: int,
         pool: Pool,
+        method: str,
         frames: Sequence[Frame],
         count: int,
         sink: Sink,
@@ -52,6 +54,8 @@ class Call:
     ) -> None:
         """``parent``: None finds it out, 0 says that no code waits for the call."""
         self.number = number
+        #: which batched method it calls; 0: none
+        self.batch = pool.batches.get(method, 0)
         #: in a container: the input whose code waits for this call
         self.parent = current_input_number() if parent is None else parent
         self.pool = pool
@@ -74,6 +78,7 @@ class Call:
             parent=self.parent,
             extra=self.pool.number,
             count=self.count,
+            flags=self.batch,
             parts=self.parts,
         )
         return [head, *self.body, *(self.more() if self.allowed else ())]

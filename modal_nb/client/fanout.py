@@ -56,13 +56,17 @@ class Fanout:
         feeder = Feeder(pool, self._method, self._inputs, letters.put)
         intake = _Intake(pool, self._method, self._ordered, feeder)
         try:
-            feeder.start()
-            while not intake.complete:
-                for answer in intake.open(letters.get()):
-                    yield self._give(answer)
-            intake.check()
-        finally:
+            try:
+                feeder.start()
+                while not intake.complete:
+                    for answer in intake.open(letters.get()):
+                        yield self._give(answer)
+                intake.check()
+            finally:
+                surely(feeder.close)
+        except KeyboardInterrupt:  # one more may have come before the line above was reached
             surely(feeder.close)
+            raise
 
     async def _aiterate(self) -> AsyncIterator[Any]:
         __tracebackhide__ = True

@@ -13,6 +13,8 @@ from modal_nb.exception import RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import body_of, size_of
+from modal_nb.runtime.payload import dumps
+from modal_nb.spec.options import Options
 from modal_nb.spec.scaling import Autoscaler
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Pool:
         self._changes: dict[str, Any] = {}
         #: method -> seconds per input, a moving average; what chunks are sized by
         self.seconds: dict[str, float] = {}
+        #: batched method -> how its calls name it
+        self.batches = {name: at for at, (name, _) in enumerate(request.spec.batching, 1)}
 
     @classmethod
     def own(cls, app: RunningApp, inside: ms.Inside) -> Pool:
@@ -78,17 +82,17 @@ class Pool:
         if count == 1:
             self.check_size(method, size_of(frames))
         message = self._message(method, frames, call_id, first)
-        return self.app.session.enter(self, message, count, sink, parent)
+        return self.app.session.enter(self, method, message, count, sink, parent)
 
     def submit_stream(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """Send one input of a generator: ``sink`` gets its items, then its outcome."""
         self.check_size(method, size_of(frames))
-        return self.app.session.enter(self, self._message(method, frames, stream=True), 1, sink)
+        return self.app.session.enter(self, method, self._message(method, frames, stream=True), 1, sink)
 
     def submit_later(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """``submit``, written with the session's next ``flush``."""
         self.check_size(method, size_of(frames))
-        return self.app.session.enter_later(self, self._message(method, frames), 1, sink)
+        return self.app.session.enter_later(self, method, self._message(method, frames), sink)
 
     def check_size(self, method: str, size: int) -> None:
         """RequestSizeError if the arguments of one input take more bytes than the supervisor lets pass."""
@@ -132,11 +136,22 @@ class Pool:
 
 
 def load_message(
-    app: RunningApp, class_frames: Sequence[Frame], parameter_frames: Sequence[Frame], where: str
+    app: RunningApp,
+    class_frames: Sequence[Frame],
+    parameter_frames: Sequence[Frame],
+    options: Options,
+    where: str,
 ) -> list[Frame]:
-    """The LOAD message: the class and its parameters, signed with the app's key.
+    """The LOAD message: the class, its parameters and how its inputs run, signed with the app's key.
 
     ``where`` names interpreter, folder and import path, for the keys of pools that the container opens.
     """
-    content = {"class_frames": len(class_frames), "where": where}
-    return app.codec.pack("load_request", content, [*class_frames, *parameter_frames])
+    policy = options.retries
+    counted = dumps(policy.on or (BaseException,)) if policy is not None and policy.max_retries else []
+    content = {
+        "class_frames": len(class_frames),
+        "parameter_frames": len(parameter_frames),
+        "max_inputs": 1 if options.limits.single_use else options.concurrency.max_inputs,
+        "where": where,
+    }
+    return app.codec.pack("load_request", content, [*class_frames, *parameter_frames, *counted])

@@ -108,10 +108,16 @@ class Session:
     # -- calls --------------------------------------------------------------------------------------------------
 
     def enter(
-        self, pool: Pool, frames: Sequence[Frame], count: int, sink: Sink, parent: int | None = None
+        self,
+        pool: Pool,
+        method: str,
+        frames: Sequence[Frame],
+        count: int,
+        sink: Sink,
+        parent: int | None = None,
     ) -> Call:
         """Take a message of inputs on and send it. ``sink`` gets its results; ``parent`` as for ``Call``."""
-        call = Call(next(self._numbers), pool, frames, count, sink, parent)
+        call = Call(next(self._numbers), pool, method, frames, count, sink, parent)
         self.again(call)
         return call
 
@@ -124,9 +130,9 @@ class Session:
         except OSError:
             log.debug("link lost while sending; the call is sent again")
 
-    def enter_later(self, pool: Pool, frames: Sequence[Frame], count: int, sink: Sink) -> Call:
-        """``enter``, but written with the next ``flush``: an event loop sends once a turn."""
-        call = Call(next(self._numbers), pool, frames, count, sink)
+    def enter_later(self, pool: Pool, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
+        """``enter`` for one input, but written with the next ``flush``: an event loop sends once a turn."""
+        call = Call(next(self._numbers), pool, method, frames, 1, sink)
         self._enter(call).sender.push(call.packet())
         return call
 

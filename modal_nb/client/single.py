@@ -9,9 +9,10 @@ from typing import Any
 
 from modal_nb.client import classes, outcome, references
 from modal_nb.client.calls import AsyncWaiter, Mailbox, Waiter
-from modal_nb.client.interrupts import surely
+from modal_nb.client.interrupts import or_undo
 from modal_nb.client.pool import Pool
 from modal_nb.client.session import Session
+from modal_nb.protocol.stream import Packet
 from modal_nb.runtime.payload import dumps_arguments
 
 
@@ -22,12 +23,13 @@ def call(pool: Pool, method: str, args: tuple[Any, ...], kwargs: Mapping[str, An
     frames = dumps_arguments(args, kwargs, method=method)
     if references.any_untold():
         classes.tell(pool.app)
-    try:
+
+    def answered() -> Packet:
+        __tracebackhide__ = True
         pool.submit(method, frames, waiter)
-        result = waiter.wait()
-    except BaseException:
-        surely(lambda: pool.app.session.cancel_for(waiter))
-        raise
+        return waiter.wait()
+
+    result = or_undo(answered, lambda: pool.app.session.cancel_for(waiter))
     return outcome.value_of(pool, method, result)
 
 

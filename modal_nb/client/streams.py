@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import loops
-from modal_nb.client.interrupts import surely
+from modal_nb.client.interrupts import or_undo, surely
 from modal_nb.client.reading import Letter, Reading
 
 if TYPE_CHECKING:
@@ -72,22 +72,25 @@ class Items(_Stream, Iterator[Any]):
         __tracebackhide__ = True
         if self._over:
             raise StopIteration
-        try:
-            loops.refuse_to_block(f"{self._label}.remote_gen(...)")
-            if not self._begun:
-                self._begun = True
-                self._reading.begin()
-            while True:
-                found, value = self._reading.take(self._letters.get())
-                if found:
-                    return value
-                if value:
-                    break
-        except BaseException:
-            surely(self._close)
-            raise
+        found, value = or_undo(self._next, self._close)
+        if found:
+            return value
         self._over = True
         raise StopIteration
+
+    def _next(self) -> tuple[bool, Any]:
+        """(True, item), or (False, None) at the end."""
+        __tracebackhide__ = True
+        loops.refuse_to_block(f"{self._label}.remote_gen(...)")
+        if not self._begun:
+            self._begun = True
+            self._reading.begin()
+        while True:
+            found, value = self._reading.take(self._letters.get())
+            if found:
+                return True, value
+            if value:
+                return False, None
 
     def close(self) -> None:
         """End the iteration and close the generator in its container, as ``close`` of a Python generator does.

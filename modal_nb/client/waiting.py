@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall, Outcome
 
 Letters = queue.SimpleQueue[tuple[int, Outcome]]
@@ -19,16 +20,18 @@ def wait(call: KeptCall, index: int, seconds: float | None) -> Outcome:
     call.check(index)
     letters: Letters = queue.SimpleQueue()
     tell = partial(_put, letters, index)
-    try:
+
+    def taken() -> Outcome:
+        __tracebackhide__ = True
         found = call.watch(index, tell)
         if found is not None:
             return found
         return letters.get(timeout=_bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
+
+    try:
+        return or_undo(taken, lambda: call.cancel([index]), KeyboardInterrupt)
     except queue.Empty:
         raise _too_late(call, seconds) from None
-    except KeyboardInterrupt:
-        call.cancel([index])
-        raise
     finally:
         call.unwatch(index, tell)
 
@@ -54,11 +57,8 @@ def iterate(call: KeptCall, indexes: range) -> Iterator[Any]:
     """The values in order, each when it is there."""
     __tracebackhide__ = True
     for index in indexes:
-        try:
-            found = wait(call, index, None)
-        except KeyboardInterrupt:
-            call.cancel(range(index, indexes.stop))
-            raise
+        rest = range(index, indexes.stop)
+        found = or_undo(partial(wait, call, index, None), partial(call.cancel, rest), KeyboardInterrupt)
         yield call.value(found)
 
 
@@ -76,7 +76,9 @@ def gather(calls: Sequence[KeptCall]) -> list[Any]:
     letters: Letters = queue.SimpleQueue()
     tells = [partial(_put, letters, position) for position in range(len(calls))]
     results: list[Any] = [None] * len(calls)
-    try:
+
+    def take() -> None:
+        __tracebackhide__ = True
         for tell, call in zip(tells, calls, strict=True):
             found = call.watch(0, tell)
             if found is not None:
@@ -84,10 +86,13 @@ def gather(calls: Sequence[KeptCall]) -> list[Any]:
         for _ in calls:
             position, found = letters.get()
             results[position] = calls[position].value(found)
-    except KeyboardInterrupt:
+
+    def cancel() -> None:
         for call in calls:
             call.cancel([0])
-        raise
+
+    try:
+        or_undo(take, cancel, KeyboardInterrupt)
     finally:
         for tell, call in zip(tells, calls, strict=True):
             call.unwatch(0, tell)

@@ -1,6 +1,7 @@
-"""The call stream: inputs come in, one runs per turn of the main loop, replies leave in order with what they caused.
+"""The call stream: inputs come in, run as far as there are slots, and replies leave in order with what they caused.
 
-One input per turn, so that a burst cannot starve a console's cells. The first of a batch runs at once.
+On the main thread one input runs per turn of the loop, so that a burst cannot starve a console's cells. The first of
+what was read together runs at once.
 """
 
 from __future__ import annotations
@@ -11,39 +12,18 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from modal_nb.container.answers import Answers, body_bound
 from modal_nb.container.streams import Streams
-from modal_nb.exception import RequestSizeError
 from modal_nb.protocol.codec import Codec, Frame, Message, MessageRefused
-from modal_nb.protocol.stream import (
-    OUTCOMES,
-    PAYLOAD_BOUND,
-    ConnectionEnded,
-    Kind,
-    Packet,
-    Receiver,
-    Sender,
-    body_limit,
-    packet,
-    size_of,
-)
-from modal_nb.runtime import reply
-from modal_nb.runtime.context import process
-from modal_nb.runtime.failures import dump_failure
+from modal_nb.protocol.stream import ConnectionEnded, Kind, Packet, Receiver, Sender, packet
 from modal_nb.runtime.reply import Reply
 from modal_nb.runtime.runner import Runner
 from modal_nb.runtime.tickets import Ticket
 
 log = logging.getLogger("modal_nb.container")
-
-_TOO_LARGE = (
-    "a reply of {:.1f} MiB is more than can be sent: let the exception hold less, or start the supervisor with a "
-    "higher MODAL_NB_MAX_PAYLOAD"
-)
-_OK, _ERROR, _CANCELLED, _REFUSED = range(len(OUTCOMES))
-_FLAGS = {reply.OK: _OK, reply.ERROR: _ERROR, reply.INTERRUPTED: _ERROR, reply.CANCELLED: _CANCELLED}
 
 
 class Waiting(NamedTuple):
@@ -54,6 +34,24 @@ class Waiting(NamedTuple):
     ticket: Ticket
 
 
+class Unit(NamedTuple):
+    """What takes one slot: one message, or the messages of a batch."""
+
+    members: list[Waiting]
+    batched: bool
+
+    @property
+    def method(self) -> str:
+        return str(self.members[0].message.content.get("method"))
+
+    @property
+    def streamed(self) -> bool:
+        return bool(self.members[0].message.content.get("stream"))
+
+    def messages(self) -> list[tuple[Ticket, list[Frame]]]:
+        return [(one.ticket, one.message.buffers) for one in self.members]
+
+
 class InputStream:
     """Serves the call stream of one container on the main thread's loop."""
 
@@ -62,11 +60,15 @@ class InputStream:
         self._sock = sock
         self._codec = codec
         self._container_id = container_id
-        self._limit = body_limit(PAYLOAD_BOUND if process.payload_bound is None else process.payload_bound)
-        self._receiver = Receiver(sock, self._limit)
+        self._receiver = Receiver(sock, body_bound())
         self.sender = Sender(sock)
+        self.answers = Answers(codec, self.sender, container_id)
         self.streams = Streams(codec, self.sender)
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[Unit] = deque()
+        #: of a batch that is still being read
+        self._gathered: list[Waiting] = []
+        #: how many units may run at a time, and do
+        self._slots = 1
         self._running = 0
         #: held, because the loop holds its tasks weakly
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,9 +90,9 @@ class InputStream:
         sock.setblocking(False)
         self._loop.add_reader(sock, self._readable)
 
-    def serve(self, runner: Runner) -> None:
-        """From now on inputs run."""
-        self._runner = runner
+    def serve(self, runner: Runner, slots: int = 1) -> None:
+        """From now on inputs run, up to ``slots`` side by side."""
+        self._runner, self._slots = runner, slots
 
     def say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
         """Tell the supervisor something that is not a reply."""
@@ -111,7 +113,7 @@ class InputStream:
                 self._returned.add((number, attempt))
                 begun = 0
         if begun is not None:
-            self.sender.send(packet(Kind.RETURNED, number=number, extra=attempt, first=begun))
+            self.answers.give_back(number, attempt, begun)
 
     def cancel(self, number: int, attempt: int) -> None:
         """Called by the control thread: end an input, or do not begin it once it is read."""
@@ -136,8 +138,7 @@ class InputStream:
             outcome = await self._runner.run_async(ticket, method, buffers)
         else:
             outcome = self._runner.run_sync(ticket, method, buffers)
-        flags = _FLAGS[outcome.outcome]
-        return {"status": OUTCOMES[flags], "container": self._container_id, **outcome.content}, outcome.frames
+        return self.answers.said(outcome), outcome.frames
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class InputStream:
             return
         for one in packets:
             self._take(one)
-        if self._waiting and not self._running and not self._scheduled:
+        if self._waiting and not self._scheduled:
             self._turn()
 
     def _take(self, one: Packet) -> None:
@@ -161,14 +162,26 @@ class InputStream:
             message = self._codec.open(one.frames())
         except MessageRefused as error:
             log.warning("message refused: %s", error)
-            self._answer(one, b"{}", _REFUSED, *dump_failure(error))
+            self.answers.refuse(one, error)
+            self._gather(one, None)
             return
         if one.kind == Kind.LOAD:
             self.loaded.set_result(message)
         elif one.kind == Kind.INPUT and self._runner is not None:
             ticket = self._expect(self._runner, one, message)
-            if ticket is not None:
-                self._waiting.append(Waiting(one, message, ticket))
+            self._gather(one, None if ticket is None else Waiting(one, message, ticket))
+
+    def _gather(self, one: Packet, waiting: Waiting | None) -> None:
+        """One more message to run; None: it is not to be run, but may be the last one of a batch."""
+        if not one.flags:
+            if waiting is not None:
+                self._waiting.append(Unit([waiting], batched=False))
+            return
+        if waiting is not None:
+            self._gathered.append(waiting)
+        if one.flags == 1 and self._gathered:
+            self._waiting.append(Unit(self._gathered, batched=True))
+            self._gathered = []
 
     def _expect(self, runner: Runner, one: Packet, message: Message) -> Ticket | None:
         """The ticket of an input; None if it was given back before it was read."""
@@ -190,100 +203,69 @@ class InputStream:
     # -- running ------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if self._scheduled or self._running:
+        if self._scheduled or self._running >= self._slots:
             return
         if self._waiting:
             self._scheduled = True
             self._loop.call_soon(self._turn)
-        elif self._on_empty is not None:
+        elif self._on_empty is not None and not self._running:
             self._on_empty()
             self._on_empty = None
 
     def _turn(self) -> None:
-        """Run the next input: sync here and now, async as a task."""
+        """Begin what waits and has a slot: async as a task, plain here and now, or on a thread where others run too."""
         self._scheduled = False
-        if not self._waiting or self._running:
-            return
-        waiting = self._waiting.popleft()
-        assert self._runner is not None
-        method = str(waiting.message.content.get("method"))
-        self._running = 1
-        coroutine = self._coroutine(self._runner, method, waiting)
-        if coroutine is not None:
-            task = self._loop.create_task(self._run_async(coroutine, waiting))
+        while self._waiting and self._running < self._slots:
+            unit = self._waiting.popleft()
+            assert self._runner is not None
+            self._running += 1
+            if self._slots == 1 and self._is_plain(unit):
+                try:
+                    replies = _run(self._runner, unit)
+                finally:
+                    self._running -= 1
+                self._finish(unit, replies)
+                return
+            task = self._loop.create_task(self._run_beside(self._runner, unit))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            return
-        try:
-            outcome = self._runner.run_sync(waiting.ticket, method, waiting.message.buffers)
-        finally:
-            self._running = 0
-        self._finish(waiting, outcome)
+
+    def _is_plain(self, unit: Unit) -> bool:
+        return not unit.streamed and not self._is_async(unit.method)
 
     def _is_async(self, method: str) -> bool:
         shape = self._runner.service.shape.methods.get(method) if self._runner else None
         return shape is not None and shape.is_async
 
-    def _coroutine(self, runner: Runner, method: str, waiting: Waiting) -> Coroutine[Any, Any, Reply] | None:
-        """What runs an input on the loop; None for a plain method."""
-        if waiting.message.content.get("stream"):
-            return self._stream(runner, method, waiting)
-        if self._is_async(method):
-            return runner.run_async(waiting.ticket, method, waiting.message.buffers)
-        return None
-
-    async def _stream(self, runner: Runner, method: str, waiting: Waiting) -> Reply:
-        with self.streams.outlet(waiting.packet, waiting.message.header) as outlet:
-            return await runner.run_stream(waiting.ticket, method, waiting.message.buffers, outlet)
-
-    async def _run_async(self, coroutine: Coroutine[Any, Any, Reply], waiting: Waiting) -> None:
+    async def _run_beside(self, runner: Runner, unit: Unit) -> None:
         try:
-            outcome = await coroutine
+            if unit.streamed:
+                replies = [await self._stream(runner, unit)]
+            elif not self._is_async(unit.method):
+                replies = await runner.arms.in_place(_run, runner, unit)
+            elif unit.batched:
+                replies = await runner.run_batch_async(unit.messages(), unit.method)
+            else:
+                ticket, frames = unit.messages()[0]
+                replies = [await runner.run_async(ticket, unit.method, frames)]
         finally:
-            self._running = 0
-        self._finish(waiting, outcome)
+            self._running -= 1
+        self._finish(unit, replies)
 
-    def _finish(self, waiting: Waiting, outcome: Reply) -> None:
-        if outcome.outcome != reply.RETURNED:
-            flags = _FLAGS[outcome.outcome]
-            self._answer(
-                waiting.packet,
-                waiting.message.header,
-                flags,
-                outcome.content,
-                outcome.frames,
-                outcome.seconds,
-                outcome.begun,
-            )
+    async def _stream(self, runner: Runner, unit: Unit) -> Reply:
+        one = unit.members[0]
+        with self.streams.outlet(one.packet, one.message.header) as outlet:
+            return await runner.run_stream(one.ticket, unit.method, one.message.buffers, outlet)
+
+    def _finish(self, unit: Unit, replies: list[Reply]) -> None:
+        for one, outcome in zip(unit.members, replies, strict=True):
+            self.answers.answer(one.packet, one.message.header, outcome)
         self._schedule()
 
-    def _answer(
-        self,
-        asked: Packet,
-        parent: Frame,
-        flags: int,
-        content: dict[str, object],
-        frames: list[Frame],
-        seconds: float = 0.0,
-        begun: int = 1,
-    ) -> None:
-        """A REPLY; its count says how many inputs of the range it is about (fewer: the rest was recalled)."""
-        said = {"status": OUTCOMES[flags], "container": self._container_id, **content}
-        message = self._codec.pack("call_reply", said, frames, parent)
-        if size_of(message) > self._limit:
-            flags, error = _ERROR, RequestSizeError(_TOO_LARGE.format(size_of(message) / 2**20))
-            content, frames = dump_failure(error)
-            said = {"status": OUTCOMES[flags], "container": self._container_id, **content}
-            message = self._codec.pack("call_reply", said, frames, parent)
-        self.sender.send(
-            packet(
-                Kind.REPLY,
-                message,
-                number=asked.number,
-                extra=asked.extra,
-                first=asked.first,
-                count=begun,
-                flags=flags,
-                seconds=seconds,
-            )
-        )
+
+def _run(runner: Runner, unit: Unit) -> list[Reply]:
+    """A plain method, on this thread."""
+    if unit.batched:
+        return runner.run_batch(unit.messages(), unit.method)
+    ticket, frames = unit.messages()[0]
+    return [runner.run_sync(ticket, unit.method, frames)]

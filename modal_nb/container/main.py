@@ -18,6 +18,7 @@ from modal_nb.protocol.launch_file import LaunchFile
 from modal_nb.protocol.messages import Hello
 from modal_nb.protocol.stream import Kind, Sender, packet
 from modal_nb.runtime import loader, payload
+from modal_nb.runtime.attempt import Told
 from modal_nb.runtime.context import ContainerLink, process
 from modal_nb.runtime.failures import dump_failure
 from modal_nb.runtime.runner import Runner
@@ -61,7 +62,8 @@ class Container:
             return START_FAILED
         try:
             service = self._load(message)
-            runner = Runner(service)
+            slots = int(message.content.get("max_inputs", 1))
+            runner = Runner(service, threaded=slots > 1, told=self._told(message))
             runner.install()
             attachment = Attachment(
                 self._connection_file,
@@ -75,7 +77,7 @@ class Container:
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self._report_start(stream, failure)
             return START_FAILED
-        stream.serve(runner)
+        stream.serve(runner, slots)
         ControlStream(
             self._connect("control"),
             cancel=stream.cancel,
@@ -109,10 +111,15 @@ class Container:
         process.link = ContainerLink(
             launch.socket, bytes.fromhex(launch.key), launch.container, launch.token, content["where"]
         )
-        at = content["class_frames"]
+        at, end = content["class_frames"], content["class_frames"] + content["parameter_frames"]
         cls = loader.load_class(message.buffers[:at])
-        parameters = payload.loads(message.buffers[at:])
+        parameters = payload.loads(message.buffers[at:end])
         return Service(cls, parameters)
+
+    def _told(self, message: Message) -> Told:
+        """What its retry policy counts came behind class and parameters; nothing came: there is no policy."""
+        at = message.content["class_frames"] + message.content["parameter_frames"]
+        return Told(payload.loads(message.buffers[at:]) if len(message.buffers) > at else ())
 
     def _report_start(self, stream: InputStream, error: BaseException) -> None:
         log.error("the start failed", exc_info=error)

@@ -17,7 +17,8 @@ class Kind(IntEnum):
     #: client asks the supervisor (number: request)
     REQUEST = 3
     ANSWER = 4
-    #: client -> supervisor (number: call reference of the client, extra: pool)
+    #: client -> supervisor (number: call reference of the client, extra: pool; flags: which batched method of the pool
+    #: it calls, by its place in ``PoolSpec.batching``, from 1 on)
     CALL = 5
     #: supervisor -> client (number: call reference; flags: see Result)
     RESULT = 6
@@ -27,14 +28,16 @@ class Kind(IntEnum):
     LOAD = 8
     READY = 9
     START_FAILED = 10
-    #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk)
+    #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk; flags: 0 it runs by
+    #: itself, else it is of a batch and flags - 1 more of that follow)
     INPUT = 11
     #: container -> supervisor (flags: an index into OUTCOMES)
     REPLY = 12
     #: control stream, supervisor -> container (number: input, extra: attempt)
     CANCEL_INPUT = 13
     RECALL_INPUT = 14
-    #: container -> supervisor (first: how many were begun)
+    #: container -> supervisor (first: how many were begun; flags: 1 where the next one was run and failed, so that it
+    #: may be tried again)
     RETURNED = 15
     DRAIN = 16
     PING = 17
@@ -66,7 +69,7 @@ class Result(IntEnum):
 
 
 #: how an attempt ended, by the number that travels in flags; values are those of scheduler.events.Outcome
-OUTCOMES = ("ok", "error", "cancelled", "refused")
+OUTCOMES = ("ok", "error", "cancelled", "refused", "final")
 
 _TOTAL = struct.Struct("<Q")
 

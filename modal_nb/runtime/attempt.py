@@ -20,6 +20,29 @@ from modal_nb.runtime.tickets import Ticket
 _UNFINISHED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
+class Told:
+    """What becomes of what user code raised: how it travels, and whether it may be tried again."""
+
+    def __init__(self, retried: tuple[type[BaseException], ...] = ()) -> None:
+        """``retried``: the exceptions that the retry policy counts; none: there is no policy."""
+        self._retried = retried
+
+    def again(self, outcome: str, error: Any) -> bool:
+        """A policy may want another attempt. Not after an interrupt: somebody is there who wanted it to end."""
+        return outcome == reply.ERROR and isinstance(error, self._retried)
+
+    def outcome(self, outcome: str, error: Any) -> str:
+        """The outcome as it travels."""
+        final = bool(self._retried) and outcome == reply.ERROR and not isinstance(error, self._retried)
+        return reply.FINAL if final else outcome
+
+    def dump(self, error: BaseException) -> tuple[dict[str, Any], list[Frame]]:
+        """A failure of user code as it travels, with what the container knows about it."""
+        if process.on_failure is not None:
+            process.on_failure(error)
+        return dump_failure(error)
+
+
 def open_message(
     service: Service, ticket: Ticket, method: str, frames: Sequence[Frame], *, streamed: bool = False
 ) -> tuple[Inputs, BoundMethod]:
@@ -54,14 +77,14 @@ def _check_kind(bound: BoundMethod, *, streamed: bool) -> None:
 def call_user(bound: BoundMethod, inputs: Inputs, index: int) -> Any:
     """Unpack, call and pack: all that may run code of the user, so all that may be cancelled."""
     args, kwargs = inputs[index]
-    return _packed(bound, bound.call(*args, **kwargs))
+    return packed(bound, bound.call(*args, **kwargs))
 
 
 async def await_user(bound: BoundMethod, inputs: Inputs, index: int) -> tuple[str, Any]:
     """Nothing may leave a task but its result: asyncio ends the whole loop for SystemExit."""
     try:
         args, kwargs = inputs[index]
-        return reply.OK, _packed(bound, await bound.call(*args, **kwargs))
+        return reply.OK, packed(bound, await bound.call(*args, **kwargs))
     except asyncio.CancelledError:
         raise
     except KeyboardInterrupt as error:
@@ -70,14 +93,15 @@ async def await_user(bound: BoundMethod, inputs: Inputs, index: int) -> tuple[st
         return reply.ERROR, error
 
 
-def _packed(bound: BoundMethod, value: Any) -> Any:
+def packed(bound: BoundMethod, value: Any) -> Any:
+    """A result as it travels. InvalidError or SerializationError where it cannot, RequestSizeError where it may not."""
     if type(value) in SCALARS:
         check_size(bound, weight(value))
         return value
     refuse_unfinished(bound, value)
-    packed = Packed(dumps(value, what=f"result of {bound.label}"))
-    check_size(bound, weight(packed))
-    return packed
+    result = Packed(dumps(value, what=f"result of {bound.label}"))
+    check_size(bound, weight(result))
+    return result
 
 
 def refuse_unfinished(bound: BoundMethod, value: Any) -> None:
@@ -110,39 +134,38 @@ def _throw_away(value: Any) -> None:
 LAST = frozenset({reply.CANCELLED, reply.INTERRUPTED})
 
 
-def _told(error: BaseException) -> tuple[dict[str, Any], list[Frame]]:
-    """A failure of user code as it travels, with what the container knows about it."""
-    if process.on_failure is not None:
-        process.on_failure(error)
-    return dump_failure(error)
-
-
 #: bytes of results after which the rest of a chunk is given back: they travel apart, and a message stays bounded
 _HEAVIEST = 4 << 20
 
 
-def collect(ticket: Ticket, chunk: ChunkReply, outcome: str, value: Any) -> None:
+def collect(ticket: Ticket, chunk: ChunkReply, outcome: str, value: Any, told: Told) -> None:
     if outcome == reply.OK:
         chunk.add(value)
     elif outcome != reply.CANCELLED:
-        chunk.add_failure(*_told(value))
+        chunk.add_failure(*told.dump(value))
     if chunk.weight > _HEAVIEST:
         ticket.give_back()
 
 
-def single(outcome: str, value: Any) -> Reply:
+def tried_again(ticket: Ticket, chunk: ChunkReply) -> Reply:
+    """The reply of a chunk whose newest input has failed and may be tried again: it goes back with all behind it."""
+    ticket.take_back()
+    return chunk.finish(begun=ticket.begun, failed=True)
+
+
+def single(outcome: str, value: Any, *, told: Told) -> Reply:
     if outcome == reply.OK:
         return Reply(outcome, {}, value.frames if isinstance(value, Packed) else dumps(value))
     if outcome == reply.CANCELLED:
         return Reply(outcome, {}, [])
-    return Reply(outcome, *_told(value))
+    return Reply(told.outcome(outcome, value), *told.dump(value))
 
 
-def end_of_stream(outcome: str, error: Any, *, items: int) -> Reply:
+def end_of_stream(outcome: str, error: Any, *, items: int, told: Told) -> Reply:
     """The reply behind the items of a generator; on success it tells their number."""
     if outcome == reply.OK:
         return Reply(outcome, {"items": items}, dumps(None))
-    return single(outcome, error)
+    return single(outcome, error, told=told)
 
 
 def end_of_chunk(ticket: Ticket, chunk: ChunkReply) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from modal_nb.runtime.tickets import Ticket
+from modal_nb.runtime.tickets import Endable
 
 #: seconds between two signals
 INTERVAL = 0.005
@@ -14,14 +14,14 @@ INTERVAL = 0.005
 class Canceller:
     """``hunt`` a ticket: one signal at once, more while it is armed. The thread lives only as long."""
 
-    def __init__(self, is_armed: Callable[[Ticket], bool], poke: Callable[[], None]) -> None:
+    def __init__(self, is_armed: Callable[[Endable], bool], poke: Callable[[], None]) -> None:
         self._is_armed = is_armed
         self._poke = poke
-        self._hunted: list[Ticket] = []
+        self._hunted: list[Endable] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def hunt(self, ticket: Ticket) -> None:
+    def hunt(self, ticket: Endable) -> None:
         """Any thread may call it; it returns at once. A marked ticket is never armed anew."""
         if not self._is_armed(ticket):
             return

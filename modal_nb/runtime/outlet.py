@@ -46,6 +46,10 @@ class Outlet:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and the generator with it
             self._loop.call_soon_threadsafe(self._changed.set)
 
+    def has_room(self) -> bool:
+        """Whether the next item may be made now; for the thread that makes them."""
+        return self._window.has_room()
+
     async def room(self, given_up: Callable[[], bool]) -> None:
         """Return when the next item may be made, or when ``given_up()``. In any case the loop has had a turn."""
         await asyncio.sleep(0)

@@ -1,4 +1,6 @@
-"""Cloudpickle, taught two decorators of the standard library that notebooks use and that it cannot carry."""
+"""Cloudpickle, taught two decorators of the standard library that notebooks use and that it cannot carry, and to leave
+code the name of the cell that it came from: tracebacks and debuggers find its lines by that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import functools
 import io
 import pickle
 import sys
+import types
 from collections import ChainMap
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -50,6 +53,16 @@ def _reduce_cached_property(prop: functools.cached_property[Any]) -> Any:
     return functools.cached_property, (prop.func,), {"attrname": prop.attrname}
 
 
+def _reduce_code(code: types.CodeType) -> Any:
+    """Cloudpickle 3.1.3 and later put one name for all files."""
+    make, arguments = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    return _make_code, (code.co_filename, make, *arguments)
+
+
+def _make_code(filename: str, make: Callable[..., types.CodeType], *arguments: Any) -> types.CodeType:
+    return make(*arguments).replace(co_filename=filename)
+
+
 def is_importable(thing: Any) -> bool:
     """Whether an import finds this function or class by its name, so that only the name is pickled."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
@@ -71,6 +84,7 @@ def is_importable_module(name: str) -> bool:
 _OURS: dict[type, Callable[[Any], Any]] = {
     _CachedFunction: _reduce_cached_function,
     functools.cached_property: _reduce_cached_property,
+    types.CodeType: _reduce_code,
 }
 
 

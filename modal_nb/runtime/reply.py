@@ -11,6 +11,8 @@ from modal_nb.runtime.payload import Chunk, Frame, is_chunk, join_chunk, loads, 
 
 OK = "ok"
 ERROR = "error"
+#: user code raised what its retry policy does not try again
+FINAL = "final"
 CANCELLED = "cancelled"
 #: KeyboardInterrupt reached the method: whoever sent the signal knows whether the container ends; content and
 #: frames hold the failure, for the case that it is to be told to the caller
@@ -31,6 +33,8 @@ class Reply:
     seconds: float = 0.0
     #: how many inputs of the range were begun; the rest were recalled, or not reached when a cancel came
     begun: int = 1
+    #: the input behind these has failed and may be tried again
+    failed: bool = False
 
 
 @dataclass(slots=True)
@@ -56,7 +60,7 @@ class ChunkReply:
         self.failed[str(len(self.entries))] = {"failure": content, "at": [start, len(self.failure_frames)]}
         self.entries.append(None)
 
-    def finish(self, outcome: str = OK, *, begun: int) -> Reply:
+    def finish(self, outcome: str = OK, *, begun: int, failed: bool = False) -> Reply:
         """The reply of all that was collected; an input that a cancel ended is begun and has no entry."""
         if outcome == OK and self.failed:
             outcome = ERROR
@@ -64,7 +68,7 @@ class ChunkReply:
         content: dict[str, Any] = {"count": len(self.entries)}
         if self.failed:
             content |= {"failures": self.failed, "failures_at": len(frames)}
-        return Reply(outcome, content, [*frames, *self.failure_frames], begun=begun)
+        return Reply(outcome, content, [*frames, *self.failure_frames], begun=begun, failed=failed)
 
 
 def read_reply(

@@ -1,27 +1,18 @@
-"""Runs inputs, one message at a time on the main thread or as coroutines, and ends exactly the one that is
-cancelled.
-
-How a cancel hits the right input: the main thread arms a ticket just around user code. The control thread
-marks the ticket and signals the main thread; the handler runs there between two bytecodes and raises only
-while that very ticket is armed. A raise may be swallowed by user code, so the signal is repeated for as long
-as the ticket is armed.
+"""Runs what a container is sent: single inputs, chunks, batches, generators; on the main thread, on threads or as
+coroutines. ``arms`` says how exactly the one that is cancelled is ended.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-import threading
 import time
-import types
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from modal_nb.exception import InputCancellation
 from modal_nb.runtime import context, loops, reply
+from modal_nb.runtime.arms import Arms
 from modal_nb.runtime.attempt import (
     LAST,
+    Told,
     await_user,
     call_user,
     collect,
@@ -31,8 +22,9 @@ from modal_nb.runtime.attempt import (
     open_message,
     refuse,
     single,
+    tried_again,
 )
-from modal_nb.runtime.canceller import Canceller
+from modal_nb.runtime.batch import Batch
 from modal_nb.runtime.outlet import Outlet
 from modal_nb.runtime.payload import Frame, Inputs
 from modal_nb.runtime.reply import ChunkReply, Reply
@@ -40,56 +32,32 @@ from modal_nb.runtime.service import BoundMethod, Service
 from modal_nb.runtime.streaming import stream
 from modal_nb.runtime.tickets import Ticket
 
+#: the messages of a batch, with their tickets
+Messages = Sequence[tuple[Ticket, Sequence[Frame]]]
+
 
 class Runner:
     """Runs the inputs of one container, or of one local instance.
 
-    ``run_sync`` belongs on the main thread (elsewhere it runs, but nothing can cancel it); ``run_async`` on
-    the loop of the service. ``cancel`` and ``recall`` may be called by any thread.
+    ``run_sync`` and ``run_batch`` belong on the main thread, or on a thread of their own where inputs run side by
+    side (there nothing can cancel them); what is async belongs on the loop of the service. ``cancel`` and ``recall``
+    may be called by any thread.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, threaded: bool = False, told: Told | None = None) -> None:
+        """``threaded``: plain methods run side by side."""
         self.service = service
+        self.arms = Arms(threaded=threaded)
+        self._told = told or Told()
         self._tickets: dict[int | str, Ticket] = {}
-        self._armed: Ticket | None = None
-        self._main = threading.main_thread().ident or 0
-        self._canceller = Canceller(self._is_armed, self._poke)
-
-    # --- signals ---
-
-    def install(self) -> None:
-        """Take SIGUSR1 for cancels. The container's main calls it once, on the main thread; elsewhere
-        RuntimeError.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            message = "Runner.install() must be called on the main thread: only it may set signal handlers."
-            raise RuntimeError(message)
-        signal.signal(signal.SIGUSR1, self._on_cancel_signal)
-
-    def on_interrupt(self, signum: int, frame: types.FrameType | None) -> None:
-        """A handler for SIGINT: KeyboardInterrupt in the method that runs; nothing while none does."""
-        del signum
-        if self._armed is not None and _may_raise_in(frame):
-            raise KeyboardInterrupt
-
-    def _on_cancel_signal(self, signum: int, frame: types.FrameType | None) -> None:
-        del signum
-        ticket = self._armed
-        if ticket is not None and ticket.cancelled and _may_raise_in(frame):
-            raise InputCancellation(f"input {ticket.input_id} was cancelled")
-
-    def _is_armed(self, ticket: Ticket) -> bool:
-        return self._armed is ticket
-
-    def _poke(self) -> None:
-        signal.pthread_kill(self._main, signal.SIGUSR1)
-
-    # --- what others ask for ---
+        self.install, self.on_interrupt = self.arms.install, self.arms.on_interrupt
 
     @property
     def busy(self) -> bool:
         """Whether user code of a sync input runs on the main thread."""
-        return self._armed is not None
+        return self.arms.busy
+
+    # --- what others ask for ---
 
     def expect(
         self,
@@ -113,21 +81,15 @@ class Runner:
 
         Not begun: its run gives the outcome cancelled. Running sync: InputCancellation in the method,
         repeated while it is swallowed. Running async: its coroutine is cancelled. A generator that waits for
-        its reader is closed. On another thread: only the inputs behind it.
+        its reader is closed. On another thread: only the inputs behind it. In a batch: once all are cancelled.
         """
         ticket = self._tickets.get(input_id)
         if ticket is None:
             return False
         ticket.cancelled = True
-        task = ticket.task
-        if task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
-                task.get_loop().call_soon_threadsafe(task.cancel)
-        else:
-            self._canceller.hunt(ticket)
-            wake = ticket.wake
-            if wake is not None:
-                wake()
+        whole = ticket.batch or ticket
+        if whole.cancelled:
+            self.arms.end(whole)
         return True
 
     def recall(self, input_id: int | str) -> int | None:
@@ -166,39 +128,23 @@ class Runner:
         if index is None:
             return not_begun(ticket)
         context.serve_next(ticket.name_of(index, many=False))
-        return single(*self.run_armed(ticket, call_user, bound, inputs, index))
+        return single(*self.arms.run_armed(ticket, call_user, bound, inputs, index), told=self._told)
 
     def _run_chunk(self, ticket: Ticket, bound: BoundMethod, inputs: Inputs) -> Reply:
         chunk = ChunkReply()
         while (index := ticket.begin_next()) is not None:
             context.serve_next(ticket.name_of(index, many=True))
-            outcome, value = self.run_armed(ticket, call_user, bound, inputs, index)
-            collect(ticket, chunk, outcome, value)
-            if outcome in LAST:
-                return chunk.finish(outcome, begun=ticket.begun)
+            outcome, value = self.arms.run_armed(ticket, call_user, bound, inputs, index)
+            if (last := self._collected(ticket, chunk, outcome, value)) is not None:
+                return last
         return end_of_chunk(ticket, chunk)
 
-    def run_armed(self, ticket: Ticket, call: Callable[..., Any], *args: Any) -> tuple[str, Any]:
-        """(outcome, what ``call(*args)`` gave or raised), where a cancel of this ticket hits. For this package only:
-        this frame is never the top one while user code runs.
-        """
-        on_main = threading.get_ident() == self._main
-        try:
-            try:
-                if on_main:
-                    self._armed = ticket
-                if ticket.cancelled:
-                    return reply.CANCELLED, None
-                return reply.OK, call(*args)
-            finally:
-                if on_main:
-                    self._armed = None  # from here on the outcome is decided
-        except InputCancellation as error:
-            return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
-        except KeyboardInterrupt as error:
-            return reply.INTERRUPTED, error
-        except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this input
-            return reply.ERROR, error
+    def _collected(self, ticket: Ticket, chunk: ChunkReply, outcome: str, value: object) -> Reply | None:
+        """The reply of the chunk, if this input ends it."""
+        if self._told.again(outcome, value):
+            return tried_again(ticket, chunk)
+        collect(ticket, chunk, outcome, value, self._told)
+        return chunk.finish(outcome, begun=ticket.begun) if outcome in LAST else None
 
     # --- async ---
 
@@ -223,30 +169,40 @@ class Runner:
         chunk = ChunkReply()
         while (index := ticket.begin_next()) is not None:
             context.serve_next(ticket.name_of(index, many=inputs.many))
-            outcome, value = await self.run_task(ticket, await_user(bound, inputs, index))
+            outcome, value = await self.arms.run_task(ticket, await_user(bound, inputs, index))
             if not inputs.many:
-                return single(outcome, value)
-            collect(ticket, chunk, outcome, value)
-            if outcome in LAST:
-                return chunk.finish(outcome, begun=ticket.begun)
+                return single(outcome, value, told=self._told)
+            if (last := self._collected(ticket, chunk, outcome, value)) is not None:
+                return last
         return end_of_chunk(ticket, chunk)
 
-    async def run_task(self, ticket: Ticket, code: Coroutine[Any, Any, tuple[str, Any]]) -> tuple[str, Any]:
-        """``run_armed`` for a coroutine, which gives (outcome, value) itself; for this package only."""
-        task = asyncio.get_running_loop().create_task(code)
-        ticket.task = task
-        if ticket.cancelled:  # it came before the task could be seen
-            task.cancel()
+    # --- batches ---
+
+    def run_batch(self, messages: Messages, method: str) -> list[Reply]:
+        """Run all inputs of these messages in one call of a plain method; ends their tickets. One reply for each."""
+        with self._batch(messages, method) as batch, loops.out_of_sight():
+            if not batch.size:
+                return batch.replies(reply.OK, [])
+            context.serve_next(batch.name())
+            return batch.replies(*self.arms.run_armed(batch.ticket, batch.run))
+
+    async def run_batch_async(self, messages: Messages, method: str) -> list[Reply]:
+        """``run_batch`` for an async method."""
+        with self._batch(messages, method) as batch:
+            if not batch.size:
+                return batch.replies(reply.OK, [])
+            context.serve_next(batch.name())
+            return batch.replies(*await self.arms.run_task(batch.ticket, batch.arun()))
+
+    @contextmanager
+    def _batch(self, messages: Messages, method: str) -> Iterator[Batch]:
+        first = messages[0][0]
         try:
-            outcome, value = await task
-        except asyncio.CancelledError as error:
-            this = asyncio.current_task()
-            if this is not None and this.cancelling():  # not the input, this run itself is being ended
-                raise
-            return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
+            with context.serving(None, first.call_id, first.number):
+                yield Batch(self.service, method, messages, self._told)
         finally:
-            ticket.task = None
-        return outcome, value
+            for ticket, _ in messages:
+                self._end(ticket)
 
     # --- generators ---
 
@@ -276,7 +232,8 @@ class Runner:
         if index is None:
             return not_begun(ticket)
         context.serve_next(ticket.name_of(index, many=False))
-        return end_of_stream(*await stream(self, ticket, bound, inputs, outlet), items=outlet.sent)
+        ended = await stream(self.arms, ticket, bound, inputs, outlet)
+        return end_of_stream(*ended, items=outlet.sent, told=self._told)
 
     # --- all ---
 
@@ -284,12 +241,3 @@ class Runner:
         ticket.finish()
         if self._tickets.get(ticket.input_id) is ticket:
             del self._tickets[ticket.input_id]
-
-
-#: where nothing may be raised, as it would escape
-_OWN_FRAME = Runner.run_armed.__code__
-
-
-def _may_raise_in(frame: types.FrameType | None) -> bool:
-    """Not in the runner's own frame, where it would escape, and not inside the debugger."""
-    return frame is not None and frame.f_code is not _OWN_FRAME and "pydevd" not in frame.f_code.co_filename

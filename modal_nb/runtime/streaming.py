@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from typing import Any
 
 from modal_nb.exception import InvalidError
-from modal_nb.runtime import loops, reply
+from modal_nb.runtime import reply
+from modal_nb.runtime.arms import Arms
 from modal_nb.runtime.attempt import check_size, refuse_unfinished
 from modal_nb.runtime.outlet import Outlet
 from modal_nb.runtime.payload import Frame, Inputs, dumps
@@ -21,28 +22,26 @@ log = logging.getLogger("modal_nb.container")
 _END = object()
 
 
-class Arms(Protocol):
-    """What a stream needs of the Runner: user code is run by it and nowhere else."""
-
-    def run_armed(self, ticket: Ticket, call: Callable[..., Any], *args: Any) -> tuple[str, Any]: ...
-
-    async def run_task(self, ticket: Ticket, code: Any) -> tuple[str, Any]: ...
-
-
 async def stream(
     arms: Arms, ticket: Ticket, bound: BoundMethod, inputs: Inputs, outlet: Outlet
 ) -> tuple[str, Any]:
     """(outcome, None or exception) of a generator whose items went to ``outlet``. On the loop's thread.
 
-    A plain generator runs here between two waits; the ticket is armed just while it does. An async one is a task.
+    A plain generator runs here between two waits; the ticket is armed just while it does. Where inputs run side by side
+    it has a thread of its own. An async one is a task.
     """
     ticket.wake = outlet.wake
-    with loops.out_of_sight():
-        outcome, source = arms.run_armed(ticket, _begin, bound, inputs)
+    if arms.threaded:
+        whole = _Whole(arms, ticket, outlet, asyncio.get_running_loop())
+        outcome, source = await arms.in_place(whole.run, bound, inputs)
+    else:
+        outcome, source = await arms.in_place(arms.run_armed, ticket, _begin, bound, inputs)
     if outcome == reply.OK and inspect.iscoroutine(source):
         outcome, source = await _awaited(arms, ticket, bound, source)
     if outcome != reply.OK:
         return outcome, source
+    if source is None:  # it ran on its thread to its end
+        return outcome, None
     if isinstance(source, AsyncIterator):
         return await arms.run_task(ticket, _async_items(ticket, bound, source, outlet))
     return await _items(arms, ticket, bound, source, outlet)
@@ -87,13 +86,42 @@ async def _items(
     try:
         while True:
             await outlet.room(lambda: ticket.cancelled)
-            with loops.out_of_sight():
-                outcome, made = arms.run_armed(ticket, _next, bound, iterator, outlet.wanted)
+            outcome, made = await arms.in_place(arms.run_armed, ticket, _next, bound, iterator, outlet.wanted)
             if outcome != reply.OK or made is _END:
                 return outcome, None if made is _END else made
             outlet.put(made)
     finally:
-        _close(bound, iterator)
+        await arms.in_place(_close, bound, iterator)
+
+
+class _Whole:
+    """A plain generator on one thread from its first item to its end: its connections and locals may rely on that."""
+
+    def __init__(self, arms: Arms, ticket: Ticket, outlet: Outlet, loop: asyncio.AbstractEventLoop) -> None:
+        self._arms = arms
+        self._ticket = ticket
+        self._outlet = outlet
+        self._loop = loop
+
+    def run(self, bound: BoundMethod, inputs: Inputs) -> tuple[str, Any]:
+        """(outcome, None or exception); or (OK, what is no plain generator) for the loop to go on with."""
+        outcome, source = self._arms.run_armed(self._ticket, _begin, bound, inputs)
+        if outcome != reply.OK or not isinstance(source, Iterator):
+            return outcome, source
+        try:
+            return self._items(bound, source)
+        finally:
+            _close(bound, source)
+
+    def _items(self, bound: BoundMethod, source: Iterator[Any]) -> tuple[str, Any]:
+        while True:
+            if not self._outlet.has_room():
+                room = self._outlet.room(lambda: self._ticket.cancelled)
+                asyncio.run_coroutine_threadsafe(room, self._loop).result()
+            outcome, made = self._arms.run_armed(self._ticket, _next, bound, source, self._outlet.wanted)
+            if outcome != reply.OK or made is _END:
+                return outcome, None if made is _END else made
+            self._outlet.put(made)
 
 
 def _next(bound: BoundMethod, iterator: Iterator[Any], wanted: bool) -> Any:
@@ -116,8 +144,7 @@ def _close(bound: BoundMethod, iterator: Iterator[Any]) -> None:
     close = getattr(iterator, "close", None)
     if close is not None:
         try:
-            with loops.out_of_sight():
-                close()
+            close()
         except BaseException as error:  # noqa: BLE001 - the outcome is decided
             _log_close(bound, error)
 

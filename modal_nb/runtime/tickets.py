@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class Endable(Protocol):
+    """What a cancel can be aimed at."""
+
+    #: the running coroutine, where the method is async
+    task: asyncio.Task[Any] | None
+    #: ends the wait of a plain generator for its reader; any thread may call it
+    wake: Callable[[], None] | None
+
+    @property
+    def input_id(self) -> int | str: ...
+
+    @property
+    def cancelled(self) -> bool: ...
 
 
 class Ticket:
@@ -14,6 +29,7 @@ class Ticket:
     __slots__ = (
         "_lock",
         "base",
+        "batch",
         "call_id",
         "cancelled",
         "count",
@@ -40,6 +56,8 @@ class Ticket:
         self.stop_at = first + count
         self.cancelled = False
         self.done = False
+        #: what its code is ended by, where it runs together with others
+        self.batch: BatchTicket | None = None
         #: the running coroutine, where the method is async
         self.task: asyncio.Task[Any] | None = None
         #: ends the wait of a plain generator for its reader; any thread may call it
@@ -61,6 +79,12 @@ class Ticket:
                 return None
             self.stop_at = self.next
             return self.next - self.first
+
+    def take_back(self) -> None:
+        """The input that was begun last has failed and is to be run again: it and all behind it go back."""
+        with self._lock:
+            self.next -= 1
+            self.stop_at = self.next
 
     def finish(self) -> None:
         with self._lock:
@@ -87,3 +111,25 @@ class Ticket:
             return f"in-{self.call_id.removeprefix('fc-')}-{self.base + index}"
         name = self.input_id if isinstance(self.input_id, str) else f"in-{self.input_id}"
         return f"{name}.{index}" if many else name
+
+
+class BatchTicket:
+    """Messages that one call of a method serves: its code is ended when all of them are given up."""
+
+    __slots__ = ("members", "task", "wake")
+
+    def __init__(self, members: Sequence[Ticket]) -> None:
+        self.members = members
+        self.task: asyncio.Task[Any] | None = None
+        self.wake: Callable[[], None] | None = None
+        for member in members:
+            member.batch = self
+
+    @property
+    def input_id(self) -> int | str:
+        """Of the first one, in whose name the code runs."""
+        return self.members[0].input_id
+
+    @property
+    def cancelled(self) -> bool:
+        return all(member.cancelled for member in self.members)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from modal_nb.scheduler import nesting
+from modal_nb.scheduler import nesting, retry
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.effects import (
     CancelInput,
@@ -13,74 +13,27 @@ from modal_nb.scheduler.effects import (
     FailureKind,
     RecallInput,
     ReplyInput,
-    SendInput,
-    SplitInput,
 )
 from modal_nb.scheduler.events import InputArrived, InputFinished, InputPaused, InputReturned, Outcome
 from modal_nb.scheduler.inputs import Input
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
-from modal_nb.spec.lifecycle import ContainerState, ExitCause
+from modal_nb.scheduler.sending import begin, singles, split
+from modal_nb.spec.lifecycle import ExitCause
 
 
-def accept(ledger: Ledger, pool: Pool, event: InputArrived) -> None:
+def accept(ledger: Ledger, pool: Pool, event: InputArrived, now: float) -> None:
     """The input waits. Where a container serves one input only, a chunk can only travel apart."""
     weight = 1 if pool.short() else event.count
-    input = Input(event.input, pool, event.client, event.count, weight)
+    input = Input(event.input, pool, event.client, event.count, weight, now, event.batch)
     ledger.inputs[event.input] = input
     if event.parent:
         nesting.adopt(ledger, input, event.parent)
-    if input.count > 1 and pool.spec.limits.single_use:
-        for single in _singles(ledger, input):
+    if input.count > 1 and pool.spec.limits.single_use and not input.line:
+        for single in singles(ledger, input):
             pool.queue.push(single)
     else:
         pool.queue.push(input)
-
-
-def place(ledger: Ledger, pool: Pool, now: float) -> None:
-    """Send what waits to whoever has room."""
-    queue = pool.queue
-    while queue.backlog:
-        container = pool.roomiest()
-        if container is None:
-            return
-        _send(ledger, container, queue.pop(), now)
-
-
-def _send(ledger: Ledger, container: Container, input: Input, now: float) -> None:
-    pool, held = container.pool, container.held
-    input.attempt += 1
-    input.container = container
-    held[input.number] = input
-    pool.held_load += input.weight
-    if len(held) > pool.slots:
-        input.ahead = True
-        container.ahead = input
-        due = input.recall_at = now + ledger.rules.recall_after
-    else:
-        due = _begin(ledger, input, now)
-    if container.state is ContainerState.IDLE:
-        container.move(ContainerState.BUSY, now)
-        del pool.idle[container]
-    pool.relist(container)
-    if due < container.armed:
-        ledger.deadlines.arm(container, due)
-    if container.calling:
-        ledger.unsettled[container] = None
-    ledger.out.append(SendInput(container.number, input.number, input.attempt))
-
-
-def _begin(ledger: Ledger, input: Input, now: float) -> float:
-    """Its time starts; a chunk has the time of all its inputs, but is called back long before."""
-    input.ahead = False
-    input.recall_at = inf
-    if input.cancelling:
-        input.deadline = now + ledger.rules.cancel_grace
-        return input.deadline
-    input.deadline = min(input.deadline, now + input.pool.spec.limits.timeout * input.count)
-    if input.count > 1:
-        input.recall_at = now + ledger.rules.recall_after
-    return min(input.deadline, input.recall_at)
 
 
 def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> None:
@@ -90,14 +43,17 @@ def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> No
     if container.calling:
         ledger.unsettled[container] = None
         nesting.let_go(input)
-    ahead = container.ahead
+    ahead, batch = container.ahead, input.batch
+    if batch is not None:
+        batch.left -= 1
     if input is ahead:
         container.ahead = None
-    else:
+    elif batch is None or not batch.left:
+        container.taken -= 1
         container.slow = False
         if ahead is not None:
             container.ahead = None
-            ledger.deadlines.arm(container, _begin(ledger, ahead, now))
+            ledger.deadlines.arm(container, begin(ledger, ahead, now))
     if container.serving:
         pool = container.pool
         pool.held_load -= input.weight
@@ -124,15 +80,26 @@ def finished(ledger: Ledger, event: InputFinished, now: float) -> Container | No
     _leave(ledger, container, input, now)
     container.served += input.count
     container.pool.learn(event.seconds)
-    if not input.over:
-        if event.outcome is not Outcome.CANCELLED:
-            _end(ledger, input)
-            ledger.out.append(ReplyInput(input.number))
-        elif input.splitting:
-            requeue(ledger, input)
-        else:
-            fail(ledger, input, FailureKind.CANCELLED)
+    if input.over:
+        return container
+    if event.outcome is Outcome.CANCELLED:
+        _cut_short(ledger, input, now)
+    elif event.outcome is Outcome.ERROR and retry.may(input):
+        retry.postpone(ledger, input, now)
+    else:
+        _end(ledger, input)
+        ledger.out.append(ReplyInput(input.number))
     return container
+
+
+def _cut_short(ledger: Ledger, input: Input, now: float) -> None:
+    """The attempt was ended, by us or by the user's own code, and its caller still waits."""
+    if input.retrying and not input.pool.closing:
+        retry.postpone(ledger, input, now)
+    elif input.splitting:
+        requeue(ledger, input)
+    else:
+        fail(ledger, input, FailureKind.CANCELLED)
 
 
 def returned(ledger: Ledger, event: InputReturned, now: float) -> Container | None:
@@ -144,53 +111,43 @@ def returned(ledger: Ledger, event: InputReturned, now: float) -> Container | No
     if event.begun <= 0:
         _leave(ledger, container, input, now)
         if not input.over:
-            requeue(ledger, input)
+            _given_back(ledger, input, event, now)
     elif event.begun < input.count and not input.over:
-        rest = _split(ledger, input, event.begun)
+        rest = split(ledger, input, event.begun)
         input.recall_at = inf
         if not input.cancelling:
             # the last of those that were begun is the one that runs: its own time at most is left
             input.deadline = min(input.deadline, now + input.pool.spec.limits.timeout)
             ledger.deadlines.arm(container, input.deadline)
-        requeue(ledger, rest)
+        _given_back(ledger, rest, event, now)
     return container
+
+
+def _given_back(ledger: Ledger, input: Input, event: InputReturned, now: float) -> None:
+    """It waits again; if its first one has failed, that one for its next attempt, and the others by themselves."""
+    if not event.failed:
+        requeue(ledger, input)
+        return
+    input.come_back()
+    first, *others = singles(ledger, input)
+    for other in reversed(others):
+        requeue(ledger, other)
+    if retry.may(first):
+        retry.postpone(ledger, first, now)
+    else:
+        requeue(ledger, first)
 
 
 def requeue(ledger: Ledger, input: Input) -> None:
     """It waits again, in front; as single inputs if it must be split. An app that ends takes nothing back."""
     apart = input.splitting and input.count > 1
     input.come_back()
-    for part in reversed(_singles(ledger, input) if apart else [input]):
+    for part in reversed(singles(ledger, input) if apart else [input]):
         if part.pool.closing:
             fail(ledger, part, FailureKind.APP_STOPPED)
         else:
             part.pool.queue.push_front(part)
             nesting.moved(ledger, part)
-
-
-def _split(ledger: Ledger, input: Input, keep: int) -> Input:
-    """``input`` keeps its first inputs; the rest is an input of its own, not yet anywhere."""
-    number = ledger.next_number()
-    rest = Input(number, input.pool, input.client, input.count - keep, weight=input.count - keep)
-    rest.crashes = input.crashes
-    if input.parent is not None:
-        nesting.join(rest, input.parent)
-    rest.nested = input.nested
-    ledger.inputs[number] = rest
-    container = input.container
-    if container is not None and container.serving:
-        input.pool.held_load += min(keep, input.weight) - input.weight
-    input.count = keep
-    input.weight = min(keep, input.weight)
-    ledger.out.append(SplitInput(input.number, keep, number))
-    return rest
-
-
-def _singles(ledger: Ledger, input: Input) -> list[Input]:
-    parts = [input]
-    while parts[-1].count > 1:
-        parts.append(_split(ledger, parts[-1], 1))
-    return parts
 
 
 def recall(ledger: Ledger, input: Input) -> None:
@@ -233,15 +190,16 @@ def fail_waiting(
     when the nested ones have ended.
     """
     everything = pool.closing or not pool.blocked
-    for input in [input for input in pool.queue if everything or input.nested]:
-        pool.queue.discard(input)
+    waiting = [input for input in pool.queue if everything or input.nested]
+    for input in (*waiting, *pool.postponed) if pool.closing else waiting:
+        retry.take_out(ledger, input)
         fail(ledger, input, kind, seconds=seconds, times=times)
 
 
 def drop(ledger: Ledger, input: Input, now: float) -> None:
     """Nobody waits for it, wherever it is."""
     if input.container is None:
-        input.pool.queue.discard(input)
+        retry.take_out(ledger, input)
     _end(ledger, input)
     ledger.out.append(DropInput(input.number))
     ask_end(ledger, input, now)
@@ -257,7 +215,19 @@ def cancel(ledger: Ledger, input: Input, now: float) -> None:
 
 
 def ask_end(ledger: Ledger, input: Input, now: float) -> None:
-    """Ask its container, if it is in one, to end the attempt; not to do it in time costs the container."""
+    """Ask its container, if it is in one, to end the attempt; not to do it in time costs the container.
+
+    The code of a batch goes on for as long as somebody waits for one of its inputs.
+    """
+    batch = input.batch
+    if batch is None:
+        _ask_end(ledger, input, now)
+    elif batch.given_up:
+        for member in batch.members:
+            _ask_end(ledger, member, now)
+
+
+def _ask_end(ledger: Ledger, input: Input, now: float) -> None:
     container = input.container
     if container is None or container.killed or input.cancelling:
         return
@@ -271,17 +241,21 @@ def ask_end(ledger: Ledger, input: Input, now: float) -> None:
 
 
 def time_out(ledger: Ledger, input: Input, now: float) -> None:
-    """A single input fails. Nobody knows which one of a chunk took the time: they run again, one by one."""
+    """An input or a batch fails, or is tried again. Nobody knows which one of a chunk took the time: they run again,
+    one by one.
+    """
     limit = input.pool.spec.limits.timeout
-    if input.count > 1:
+    if input.count > 1 and input.batch is None:
         input.splitting = True
+    elif retry.may(input, timed_out=True):
+        input.retrying = True
     else:
         fail(ledger, input, FailureKind.TIMEOUT, seconds=limit)
     ask_end(ledger, input, now)
 
 
-def lost(ledger: Ledger, container: Container, cause: ExitCause) -> None:
-    """Its container is dead. Who ran bears the blame, unless we killed it; a chunk is taken apart first."""
+def lost(ledger: Ledger, container: Container, cause: ExitCause, now: float) -> None:
+    """Its container is dead. Who ran bears the blame, unless we killed it; chunks and batches are taken apart first."""
     for input in reversed(list(container.held.values())):
         input.container = None
         nesting.let_go(input)
@@ -289,12 +263,21 @@ def lost(ledger: Ledger, container: Container, cause: ExitCause) -> None:
             continue
         # a caller whose own call was the reason for the kill would make that call again, for ever
         if not input.ahead and (not container.killed or (container.ignored and input.called)):
-            if input.count > 1:
-                input.splitting = True
-            else:
-                input.crashes += 1
+            _blame(input)
         if input.crashes > input.pool.spec.limits.crash_budget:
             fail(ledger, input, FailureKind.CRASHED, cause=cause, times=input.crashes)
+        elif input.retrying and not input.pool.closing:
+            retry.postpone(ledger, input, now)
         else:
             requeue(ledger, input)
     container.held.clear()
+
+
+def _blame(input: Input) -> None:
+    """Of many that ran together nobody knows which one it was: each runs by itself then."""
+    together = input.batch is not None and len(input.batch.members) > 1
+    input.alone = input.alone or together
+    if input.count > 1:
+        input.splitting = True
+    elif not together:
+        input.crashes += 1

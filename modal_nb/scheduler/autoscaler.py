@@ -12,7 +12,7 @@ class Demand:
     """All that the number depends on."""
 
     settings: Autoscaler
-    #: inputs one container is meant to run at a time
+    #: inputs one container is meant to run at a time; full batches where there are batches
     target_inputs: int
     #: inputs that wait or run in containers that stay
     load: int

@@ -38,6 +38,8 @@ class Container:
     state: ContainerState = ContainerState.STARTING
     #: all that was sent and not answered, in the order of sending
     held: dict[int, Input] = field(default_factory=dict)
+    #: slots in use: a message takes one, or a whole batch
+    taken: int = 0
     #: the one among them that waits for a slot
     ahead: Input | None = None
     #: something in it ran long: nothing is fetched ahead until an input has finished

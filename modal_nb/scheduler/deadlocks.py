@@ -48,7 +48,7 @@ def _caught(start: Input) -> list[Input]:
         elif input in seen:
             continue
         elif input.container is None:
-            if not stuck(input.pool):
+            if input.postponed or not stuck(input.pool):
                 return []
             queued.append(input)
             if input.pool not in pools:

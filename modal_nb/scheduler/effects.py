@@ -41,6 +41,8 @@ class SendInput:
     container: int
     input: int
     attempt: int
+    #: of a batch: how many of its inputs follow, in the next effects; -1: it runs by itself
+    following: int = -1
 
 
 @dataclass(slots=True)

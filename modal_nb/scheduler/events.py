@@ -18,8 +18,10 @@ class Outcome(StrEnum):
     """How an attempt ended inside its container."""
 
     OK = "ok"
-    #: the user's code raised
+    #: the user's code raised; the retry policy decides
     ERROR = "error"
+    #: it raised what is not to be tried again
+    FINAL = "final"
     #: the attempt was cancelled before it was through
     CANCELLED = "cancelled"
     #: the container would not open the message (bad signature, unknown method)
@@ -73,6 +75,8 @@ class InputArrived:
     count: int = 1
     #: the input whose code made this one and waits for it (a nested call); 0: none
     parent: int = 0
+    #: which batched method of the pool it calls, by its place in ``PoolSpec.batching``, from 1 on
+    batch: int = 0
 
 
 @dataclass(slots=True)
@@ -117,12 +121,16 @@ class InputFinished:
 
 @dataclass(slots=True)
 class InputReturned:
-    """Asked by RecallInput: the container gives back all from index ``begun`` on (0: the whole)."""
+    """The container gives back all from index ``begun`` on (0: the whole): asked by RecallInput, or because that one
+    has failed and may be tried again.
+    """
 
     container: int
     input: int
     attempt: int
     begun: int = 0
+    #: the first of what is given back was run, and failed
+    failed: bool = False
 
 
 @dataclass(slots=True)

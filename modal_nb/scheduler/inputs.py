@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modal_nb.scheduler.batcher import Batch
     from modal_nb.scheduler.containers import Container
     from modal_nb.scheduler.pool import Pool
 
@@ -26,10 +27,16 @@ class Input:
     count: int
     #: what it adds to the pool's load: ``count``, or 1 where inputs are so short that one container takes all
     weight: int
+    #: when it came
+    since: float = 0.0
+    #: which line of its pool it waits in: the batched method that it calls, or 0
+    line: int = 0
     #: raised by each SendInput; events of an earlier one are late and ignored
     attempt: int = 0
     #: containers that died under it
     crashes: int = 0
+    #: attempts that its retry policy counts
+    failures: int = 0
     #: where it is; None: it waits
     container: Container | None = None
     #: its outcome was told; all that is left is the slot it may still take
@@ -40,6 +47,14 @@ class Input:
     cancelling: bool = False
     #: a chunk that took too long: when the attempt has ended, it runs again as single inputs
     splitting: bool = False
+    #: it took too long: when the attempt has ended, it is tried again
+    retrying: bool = False
+    #: its next attempt is not due yet: it is in no queue
+    postponed: bool = False
+    #: with whom it runs
+    batch: Batch | None = None
+    #: a container died under a batch with it: the next one is of it alone
+    alone: bool = False
     deadline: float = inf
     recall_at: float = inf
     #: of a generator that waits for its reader: how much of its time is left; inf: it does not wait
@@ -52,11 +67,14 @@ class Input:
     children: dict[Input, None] | None = None
     #: this attempt has made one
     called: bool = False
+    #: kept by Deadlines
+    armed: float = inf
 
     def come_back(self) -> None:
         """Forget the attempt that is over; called before it waits again."""
         self.container = None
-        self.ahead = self.cancelling = self.splitting = self.called = False
+        self.batch = None
+        self.ahead = self.cancelling = self.splitting = self.retrying = self.called = False
         self.deadline = self.recall_at = self.left = inf
 
 
@@ -103,15 +121,29 @@ class Queue:
         if input.nested:
             self.nested -= input.count
 
-    def pop(self) -> Input:
+    def peek(self) -> Input:
         """The next input; only called while ``backlog`` is not zero."""
-        line = self._nested if self.nested else self._line
-        input = line.popleft()
-        while input.over:
-            self._dropped -= 1
-            input = line.popleft()
+        return self._first(self._nested if self.nested else self._line)
+
+    def pop(self) -> Input:
+        """Take out the next input; only called while ``backlog`` is not zero."""
+        input = self.peek()
+        (self._nested if self.nested else self._line).popleft()
         self._uncount(input)
         return input
+
+    def _first(self, line: deque[Input]) -> Input:
+        while line[0].over:
+            self._dropped -= 1
+            line.popleft()
+        return line[0]
+
+    def since(self) -> float:
+        """When the one came that has waited longest, if both lines are in order; only called while there is one."""
+        heads = [self._first(self._nested)] if self.nested else []
+        if self.backlog > self.nested:
+            heads.append(self._first(self._line))
+        return min(input.since for input in heads)
 
     def discard(self, input: Input) -> None:
         """Take out an input that waits; its ``over`` is set by the caller in the same breath."""

@@ -66,7 +66,7 @@ class Ledger:
 
     def forget_if_empty(self, pool: Pool) -> None:
         """Called whenever a pool that nobody starts anew may have lost its last container or input."""
-        if not (pool.retired or pool.closing) or pool.containers or pool.queue.backlog:
+        if not (pool.retired or pool.closing) or pool.containers or pool.queue.backlog or pool.postponed:
             return
         if self.pools.pop(pool.number, None) is None:
             return

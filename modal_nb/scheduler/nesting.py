@@ -69,13 +69,17 @@ def awaited(input: Input) -> Iterator[Input]:
 
 
 def waits(input: Input) -> bool:
-    """It runs and can only go on after a nested call has. Not so what is asked to end, or waits for its own reader."""
+    """It runs and can only go on after a nested call has. Not so what is asked to end, or waits for its own reader.
+
+    The calls of a batch's code are made in the name of its first input, and all of it waits for them.
+    """
+    code = input.batch.members[0] if input.batch is not None else input
     return (
-        bool(input.children)
-        and not input.over
-        and not input.cancelling
-        and input.left == inf
-        and any(True for _ in awaited(input))
+        bool(code.children)
+        and not code.over
+        and not code.cancelling
+        and code.left == inf
+        and any(True for _ in awaited(code))
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from modal_nb.scheduler.autoscaler import Demand, desired_containers
+from modal_nb.scheduler.batcher import Lines
 from modal_nb.scheduler.containers import Container
-from modal_nb.scheduler.inputs import Queue
+from modal_nb.scheduler.inputs import Input, Queue
 from modal_nb.scheduler.rules import Rules
 from modal_nb.scheduler.share import Share
 from modal_nb.spec.lifecycle import ContainerState
@@ -39,6 +40,8 @@ class Pool:
         "asked",
         "average",
         "back_off",
+        "batched",
+        "batches",
         "blocked",
         "closing",
         "containers",
@@ -53,12 +56,14 @@ class Pool:
         "number",
         "numbers",
         "part",
+        "postponed",
         "queue",
         "quiet_at",
         "ready",
         "report_due",
         "request",
         "retired",
+        "retried",
         "rules",
         "serving",
         "settings",
@@ -67,6 +72,7 @@ class Pool:
         "stale",
         "start_failures",
         "target",
+        "target_load",
         "urgent",
         "wanting",
     )  # fmt: skip
@@ -84,7 +90,14 @@ class Pool:
         self.asked = self.settings = spec.autoscaler
         self.slots = 1 if spec.limits.single_use else spec.concurrency.max_inputs
         self.target = min(self.slots, spec.concurrency.target_inputs or self.slots)
-        self.queue = Queue()
+        self.queue: Queue | Lines = Lines(spec.batching) if spec.batching else Queue()
+        #: inputs that one container is meant to have
+        self.target_load = self.target * (self.queue.largest if isinstance(self.queue, Lines) else 1)
+        #: batches sent so far, and the inputs in them
+        self.batches = self.batched = 0
+        #: inputs whose next attempt is not due yet, and how many attempts were made again so far
+        self.postponed: dict[Input, None] = {}
+        self.retried = 0
         #: all that are not dead
         self.containers: dict[int, Container] = {}
         #: those that take inputs or will; and those of them that are ready
@@ -139,11 +152,11 @@ class Pool:
 
     def active(self, now: float) -> bool:
         """It has inputs, or had some within the scale-down window."""
-        return now < self.quiet_at or self.queue.load + self.held_load > 0
+        return now < self.quiet_at or self.queue.load + self.held_load > 0 or bool(self.postponed)
 
     def desired(self, now: float) -> int:
         load = self.queue.load + self.held_load
-        return desired_containers(Demand(self.settings, self.target, load, self.active(now)))
+        return desired_containers(Demand(self.settings, self.target_load, load, self.active(now)))
 
     def buffer(self, now: float) -> int:
         """How many containers may be idle for longer than the window."""
@@ -202,7 +215,8 @@ class Pool:
 
     def short(self) -> bool:
         """A container may have one more input ready, because waiting for it costs more than running it."""
-        return self.average < self.rules.short and not self.spec.limits.single_use
+        spec = self.spec
+        return self.average < self.rules.short and not spec.limits.single_use and not spec.batching
 
     # -- containers
 
@@ -223,7 +237,7 @@ class Pool:
 
     def relist(self, container: Container) -> None:
         """Put a ready container into the list that fits what it holds."""
-        held = len(container.held)
+        held = container.taken + (container.ahead is not None)
         wanted: dict[Container, None] | None = None
         if held < self.target:
             wanted = self.free

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modal_nb.scheduler import nesting, placement
+from modal_nb.scheduler.batcher import Lines
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
 from modal_nb.spec.lifecycle import ContainerState
@@ -19,6 +20,13 @@ class PoolStats:
     num_total_runners: int
     num_running_inputs: int
     input_headroom: int
+    #: of the backlog: inputs that failed and wait for their next attempt
+    postponed: int = 0
+    #: attempts made again so far
+    retried: int = 0
+    #: batches sent so far, and the inputs in them
+    batches: int = 0
+    batched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class ContainerView:
     since: float
     #: numbers of the messages that run
     running: tuple[int, ...]
+    #: slots that these take: a batch takes one
+    taken: int
     #: inputs that it has finished
     served: int
     #: why it drains
@@ -40,15 +50,22 @@ class ContainerView:
 def stats(pool: Pool) -> PoolStats:
     running = backlog = headroom = 0
     for container in pool.containers.values():
-        slots = pool.slots if container.ready else 0
         for input in container.held.values():
             if input.ahead:
                 backlog += 0 if input.over else input.count
             else:
                 running += input.count
-                slots -= 1
-        headroom += max(0, slots)
-    return PoolStats(pool.queue.backlog + backlog, len(pool.containers), running, headroom)
+        headroom += max(0, pool.slots - container.taken) if container.ready else 0
+    return PoolStats(
+        pool.queue.backlog + backlog + len(pool.postponed),
+        len(pool.containers),
+        running,
+        headroom,
+        len(pool.postponed),
+        pool.retried,
+        pool.batches,
+        pool.batched,
+    )
 
 
 def views(pool: Pool) -> list[ContainerView]:
@@ -58,6 +75,7 @@ def views(pool: Pool) -> list[ContainerView]:
             container.state,
             container.since,
             tuple(input.number for input in container.held.values() if not input.ahead),
+            container.taken,
             container.served,
             container.reason,
         )
@@ -71,6 +89,9 @@ def why(ledger: Ledger, pool: Pool) -> str:
     reason = _reason(ledger, pool)
     if queued:
         reason = f"{queued} queued, {reason or 'waiting for a container to finish'}"
+    if pool.postponed:
+        again = f"{len(pool.postponed)} failed and will be tried again"
+        reason = f"{reason}; {again}" if reason else again
     calling = [container for container in pool.containers.values() if container.calling]
     waiting = sum(nesting.waits(input) for container in calling for input in container.running())
     if waiting:
@@ -87,6 +108,8 @@ def _reason(ledger: Ledger, pool: Pool) -> str:
     starting = pool.serving - pool.ready
     if pool.back_off and not starting and (not pool.queue.backlog or pool.ready) and not _enough(pool):
         return f"starts failed: next try {pool.back_off:g} s after the last, or when an input needs it"
+    if pool.queue.backlog and isinstance(pool.queue, Lines) and pool.roomiest():
+        return "gathering a batch: it leaves when it is full, or its first input has waited for wait_ms"
     if pool.queue.backlog and _at_maximum(pool.settings, pool):
         if not pool.serving:
             return "waiting for a container that ends, to start a new one"
@@ -97,7 +120,7 @@ def _reason(ledger: Ledger, pool: Pool) -> str:
 
 
 def _enough(pool: Pool) -> bool:
-    return pool.serving >= max(pool.settings.min_containers, pool.queue.load)
+    return pool.serving >= max(pool.settings.min_containers, -(-pool.queue.load // pool.target_load))
 
 
 def _at_maximum(settings: Autoscaler, pool: Pool) -> bool:

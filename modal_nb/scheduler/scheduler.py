@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from modal_nb.scheduler import apps, attempts, pauses, placement, reports, starts, stops, turns, wishes
+from modal_nb.scheduler import (
+    apps,
+    attempts,
+    pauses,
+    placement,
+    reports,
+    sending,
+    starts,
+    stops,
+    turns,
+    wishes,
+)
 from modal_nb.scheduler.effects import Effect, FailInput, FailureKind
 from modal_nb.scheduler.events import (
     AppOpened,
@@ -196,8 +207,8 @@ class Scheduler:
             ledger.out.append(FailInput(event.input, refusal or FailureKind.POOL_GONE))
             return
         pool.quiet_at = now + pool.settings.scaledown_window
-        attempts.accept(ledger, pool, event)
-        attempts.place(ledger, pool, now)
+        attempts.accept(ledger, pool, event, now)
+        sending.place(ledger, pool, now)
         ledger.touch(pool, now)
         if pool.queue.backlog or pool.settings.buffer_containers or pool.target < pool.slots:
             placement.scale_up(ledger, pool, now)
@@ -241,7 +252,7 @@ class Scheduler:
     def _container_ready(self, event: ContainerReady, now: float) -> None:
         container = self._ledger.containers.get(event.container)
         if container is not None and starts.ready(self._ledger, container, now):
-            attempts.place(self._ledger, container.pool, now)
+            sending.place(self._ledger, container.pool, now)
             turns.if_idle(self._ledger, container, now)
 
     def _container_start_failed(self, event: ContainerStartFailed, now: float) -> None:
@@ -266,7 +277,7 @@ class Scheduler:
         starting = container.serving and not container.ready
         useless = container.ready and not container.served and not container.held
         stops.bury(ledger, container, now)
-        attempts.lost(ledger, container, event.cause)
+        attempts.lost(ledger, container, event.cause, now)
         if starting:
             starts.failed(ledger, container, FailureKind.START_FAILED, now)
         elif useless:
@@ -294,6 +305,6 @@ def _refusal(ledger: Ledger, pool: Pool | None, count: int) -> FailureKind | Non
         return FailureKind.POOL_GONE
     if not pool.serving and not placement.could_fit(ledger, pool):
         return FailureKind.DOES_NOT_FIT
-    if pool.queue.backlog + count > ledger.rules.queue_bound:
+    if pool.queue.backlog + len(pool.postponed) + count > ledger.rules.queue_bound:
         return FailureKind.QUEUE_FULL
     return None

@@ -1,11 +1,14 @@
-"""What happens when a moment has come: timeouts, graces, recalls, idle windows, back-offs, late reports."""
+"""What happens when a moment has come: timeouts, graces, recalls, batches, retries, idle windows, reports."""
 
 from __future__ import annotations
 
-from modal_nb.scheduler import apps, attempts, placement, starts, stops
+from math import inf
+
+from modal_nb.scheduler import apps, attempts, placement, retry, sending, starts, stops
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.deadlines import Timed
 from modal_nb.scheduler.effects import FailureKind, PublishReport
+from modal_nb.scheduler.inputs import Input
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
 
@@ -16,6 +19,8 @@ def fire(ledger: Ledger, subject: Timed, now: float) -> None:
         _container(ledger, subject, now)
     elif isinstance(subject, Pool):
         _pool(ledger, subject, now)
+    elif isinstance(subject, Input):
+        _again(ledger, subject, now)
     else:
         placement.review(ledger, now)
         placement.thin_out(ledger, now)
@@ -59,8 +64,19 @@ def _inputs(ledger: Ledger, container: Container, now: float) -> None:
             container.ignored = True
             stops.kill(ledger, container, "an input did not end when it was cancelled", now)
             return
+        if input.over:  # of a batch that others still wait for
+            input.deadline = inf
+            continue
         attempts.time_out(ledger, input, now)
         ledger.touch(container.pool, now)
+
+
+def _again(ledger: Ledger, input: Input, now: float) -> None:
+    """The delay before another attempt is over."""
+    retry.due(ledger, input)
+    sending.place(ledger, input.pool, now)
+    placement.scale_up(ledger, input.pool, now)
+    ledger.touch(input.pool, now)
 
 
 def _pool(ledger: Ledger, pool: Pool, now: float) -> None:
@@ -68,6 +84,7 @@ def _pool(ledger: Ledger, pool: Pool, now: float) -> None:
         pool.stale = False
         pool.report_due = now + ledger.rules.report_every
         ledger.out.append(PublishReport(pool.number))
+    sending.place(ledger, pool, now)
     apps.expire(ledger, pool, now)
     placement.scale_up(ledger, pool, now)
     if pool.stale:

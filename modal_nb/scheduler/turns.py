@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modal_nb.scheduler import attempts, nesting, placement, stops
+from modal_nb.scheduler import nesting, placement, sending, stops
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
@@ -18,7 +18,7 @@ def slot_freed(ledger: Ledger, container: Container, now: float) -> None:
         stops.drain(ledger, container, "it serves one input only", now)
     elif ledger.starving and placement.gives_back(ledger, container, now):
         stops.drain(ledger, container, "gives its place to a pool that has none", now)
-    attempts.place(ledger, pool, now)
+    sending.place(ledger, pool, now)
     ledger.touch(pool, now)
     if container.serving:
         pool.rest(container, now)
@@ -45,7 +45,7 @@ def if_idle(ledger: Ledger, container: Container, now: float) -> None:
 def container_ended(ledger: Ledger, pool: Pool, now: float) -> None:
     """Somebody else takes its inputs and its place."""
     nesting.look_again(ledger, pool)
-    attempts.place(ledger, pool, now)
+    sending.place(ledger, pool, now)
     placement.scale_up(ledger, pool, now)
     placement.review(ledger, now)
     ledger.forget_if_empty(pool)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from modal_nb.exception import InvalidError
 from modal_nb.spec import checks, retries, secret, storage
+from modal_nb.spec.cls_spec import ClsSpec
 from modal_nb.spec.fingerprint import fingerprint
 from modal_nb.spec.image import Image
 from modal_nb.spec.limits import Limits
@@ -114,6 +115,8 @@ class Options:
     def merged(self, overrides: Overrides) -> Options:
         """These options with those of ``with_options`` and its like laid over them."""
         o = overrides
+        if o.cleared:
+            return self._without(frozenset(o.cleared)).merged(replace(o, cleared=()))
         secrets, env = o.environment if o.environment is not None else (self.secrets, self.env)
         autoscaler = replace(self.autoscaler, **dict(o.autoscaler))
         autoscaler.check()
@@ -135,6 +138,23 @@ class Options:
             concurrency=o.concurrency or self.concurrency,
             batching=o.batching or self.batching,
         )
+
+    def _without(self, cleared: frozenset[str]) -> Options:
+        """As if these options of ``with_options`` had never been given, here or to the app."""
+        fresh: dict[str, Any] = {}
+        for name in ("secrets", "env", "volumes", "retries"):
+            if name in cleared:
+                fresh[name] = None if name == "retries" else ()
+        cleared |= {f"{name}_limit" for name in ("cpu", "memory") if name in cleared}
+        for name, record in (
+            ("resources", Resources()),
+            ("autoscaler", Autoscaler()),
+            ("placement", Placement()),
+            ("limits", Limits()),
+        ):
+            own = [field.name for field in fields(record) if field.name in cleared]
+            fresh[name] = replace(getattr(self, name), **{field: getattr(record, field) for field in own})
+        return replace(self, **fresh)
 
     def asked(self) -> list[str]:
         """The names of options that ask something of a back end beyond running Python and counting."""
@@ -182,9 +202,26 @@ class Options:
         """
         return fingerprint((replace(self, secrets=(), env=()), dict(environment)))
 
-    def pool_spec(self, key: str, lineage: str, service: str) -> PoolSpec:
-        """What the supervisor is told of them."""
-        return PoolSpec(key, lineage, service, self.autoscaler, self.concurrency, self.limits, self.resources)
+    def pool_spec(self, key: str, lineage: str, spec: ClsSpec) -> PoolSpec:
+        """What the supervisor is told of them, for this class."""
+        return PoolSpec(
+            key,
+            lineage,
+            spec.name,
+            self.autoscaler,
+            self.concurrency,
+            self.limits,
+            self.resources,
+            self.retries.policy() if self.retries else None,
+            tuple(self._batched(spec)),
+        )
+
+    def _batched(self, spec: ClsSpec) -> Iterator[tuple[str, Batching]]:
+        """``with_batching`` is for all methods that have one result."""
+        for method in spec.methods:
+            batching = self.batching or method.batching
+            if batching and not method.is_generator and not method.web:
+                yield method.name, batching
 
 
 def _some(given: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from enum import Enum
 from typing import Any
 
 from modal_nb.spec import checks, retries, secret, storage
@@ -18,12 +19,27 @@ from modal_nb.spec.storage import Mounted
 Changes = tuple[tuple[str, Any], ...]
 
 
+class Unset(Enum):
+    """Its one value, ``UNSET``, clears an option of ``with_options``: as if nobody had given it."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "modal_nb.UNSET"
+
+
+UNSET = Unset.UNSET
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
     """What is to change; empty or None means unchanged.
 
-    As in Modal nothing can be unset: None, 0 and empty values change nothing.
+    As in Modal None, 0 and empty values change nothing; ``UNSET`` clears, which Modal has no way to do.
     """
+
+    #: options that count as never given, before what follows is laid over them
+    cleared: tuple[str, ...] = ()
 
     #: secrets and env together replace both of what came before
     environment: tuple[tuple[Secret, ...], tuple[tuple[str, str], ...]] | None = None
@@ -42,9 +58,15 @@ class Overrides:
     @classmethod
     def declared(cls, given: Mapping[str, Any]) -> Overrides:
         """The keywords of ``with_options`` as users write them. InvalidError names what does not fit."""
-        given = {name: value for name, value in given.items() if value or _is_policy(name, value)}
+        cleared = tuple(sorted(name for name, value in given.items() if value is UNSET))
+        given = {
+            name: value
+            for name, value in given.items()
+            if value is not UNSET and (value or _is_policy(name, value))
+        }
         pairs = storage.volumes(given.get("volumes"))
         return cls(
+            cleared=cleared,
             environment=_environment(given),
             volumes=tuple(pair for pair in pairs if not isinstance(pair[1], storage.CloudBucketMount)),
             buckets=tuple(pair for pair in pairs if isinstance(pair[1], storage.CloudBucketMount)),
@@ -58,13 +80,36 @@ class Overrides:
     def then(self, later: Overrides) -> Overrides:
         """Both, one laid over the other: what the later one sets wins."""
         together: dict[str, Any] = {}
+        mine_left = self._without(frozenset(later.cleared))
         for field in fields(self):
-            mine, its = getattr(self, field.name), getattr(later, field.name)
+            mine, its = getattr(mine_left, field.name), getattr(later, field.name)
+            if field.name == "cleared":
+                together["cleared"] = tuple(sorted({*mine, *its}))
+                continue
             if field.name in {"resources", "autoscaler", "placement"}:
                 together[field.name] = tuple(sorted((dict(mine) | dict(its)).items()))
             else:
                 together[field.name] = its or mine
         return Overrides(**together)
+
+    def _without(self, cleared: frozenset[str]) -> Overrides:
+        """What is left when a later one clears these options."""
+        if not cleared:
+            return self
+        left: dict[str, Any] = {}
+        for name in ("resources", "autoscaler", "placement"):
+            pairs = getattr(self, name)
+            left[name] = tuple(pair for pair in pairs if pair[0].removesuffix("_limit") not in cleared)
+        left |= {name: None for name in ("retries", "timeout") if name in cleared}
+        if "volumes" in cleared:
+            left |= {"volumes": (), "buckets": ()}
+        if self.environment is not None:
+            secrets, env = self.environment
+            left["environment"] = (
+                () if "secrets" in cleared else secrets,
+                () if "env" in cleared else env,
+            )
+        return replace(self, **left)
 
 
 def _is_policy(name: str, value: Any) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.resources import Resources
-from modal_nb.spec.scaling import Autoscaler, Concurrency
+from modal_nb.spec.retries import RetryPolicy
+from modal_nb.spec.scaling import Autoscaler, Batching, Concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,7 @@ class PoolSpec:
     concurrency: Concurrency = Concurrency()
     limits: Limits = Limits()
     resources: Resources = Resources()
+    #: None: what fails has failed
+    retries: RetryPolicy | None = None
+    #: the methods that get lists, by name; a call names its own by the place in here, from 1 on
+    batching: tuple[tuple[str, Batching], ...] = ()

@@ -29,7 +29,9 @@ log = logging.getLogger("modal_nb.supervisor")
 
 
 #: options that every back end keeps because the supervisor or the caller sees to them
-KEPT_HERE = frozenset({"secrets", "single_use_containers", "experimental_options"})
+KEPT_HERE = frozenset(
+    {"secrets", "single_use_containers", "experimental_options", "retries", "concurrent", "batched"}
+)
 #: letters of what a client says of a pool for people
 _LONGEST_LABEL = 500
 

@@ -66,7 +66,8 @@ class KernelLink:
             container.start_failed = True
             self._feed(ev.ContainerStartFailed(container.number))
         elif kind == Kind.RETURNED:
-            self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first))
+            failed = bool(packet.flags)
+            self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first, failed))
         else:
             raise MessageRefused(f"a container may not send packets of kind {kind}")
 

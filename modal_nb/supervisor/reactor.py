@@ -91,7 +91,8 @@ class Reactor:
         number = self.scheduler.next_number()
         self.inputs[number] = Held(pool, client, call.number, call.first, call.count, call.body, call.parts)
         client.calls[call.number] = [number]
-        self.feed(ev.InputArrived(number, pool.number, client.number, call.count, parent=call.parent))
+        arrived = ev.InputArrived(number, pool.number, client.number, call.count, call.parent, call.flags)
+        self.feed(arrived)
 
     def finish(self, container: int, reply: Packet, outcome: ev.Outcome) -> None:
         """A REPLY packet of a container."""
@@ -125,6 +126,7 @@ class Reactor:
             extra=effect.attempt,
             first=held.first,
             count=held.count,
+            flags=effect.following + 1,
             parts=held.parts,
         )
         link.send([head, held.body])

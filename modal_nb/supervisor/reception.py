@@ -129,7 +129,10 @@ class Reception:
 
     def _call(self, client: Client, call: Packet) -> None:
         """Calls are not opened here: the container checks who signed them."""
-        if call.extra in self._reactor.pools and call.count:
+        pool = self._reactor.pools.get(call.extra)
+        if pool is not None and call.count:
+            if call.flags > len(pool.spec.batching):
+                raise MessageRefused(f"pool {call.extra} has no batched method {call.flags}")
             self._reactor.arrive(client, call)
             return
         client.link.send(

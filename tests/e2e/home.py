@@ -42,7 +42,11 @@ class Caller:
         self.codec = Codec(key, "test")
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(30)
-        self.sock.connect(address)
+        try:
+            self.sock.connect(address)
+        except OSError:
+            self.sock.close()
+            raise
         self.receiver = Receiver(self.sock)
 
     def hello(self, **fields: Any) -> None:
@@ -73,8 +77,12 @@ class Caller:
 def dial(connection: Connection) -> Caller:
     """A caller whose hello was answered."""
     caller = Caller(connection.socket, bytes.fromhex(connection.key))
-    caller.hello()
-    assert caller.read().kind == Kind.WELCOME
+    try:
+        caller.hello()
+        assert caller.read().kind == Kind.WELCOME
+    except BaseException:
+        caller.sock.close()
+        raise
     return caller
 
 

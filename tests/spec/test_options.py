@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modal_nb.exception import InvalidError
+from modal_nb.spec.cls_spec import ClsSpec
 from modal_nb.spec.image import Image
 from modal_nb.spec.options import AppDefaults, Options
 from modal_nb.spec.overrides import Overrides
@@ -256,6 +257,6 @@ def test_other_options_or_another_environment_have_other_keys():
 
 
 def test_the_pool_spec_carries_what_the_supervisor_decides_by():
-    spec = options(cpu=2, max_containers=3, timeout=9).pool_spec("key", "lineage", "Model")
+    spec = options(cpu=2, max_containers=3, timeout=9).pool_spec("key", "lineage", ClsSpec("Model"))
     assert (spec.key, spec.lineage, spec.service) == ("key", "lineage", "Model")
     assert (spec.resources.cpu, spec.autoscaler.max_containers, spec.limits.timeout) == (2, 3, 9)

@@ -1,0 +1,155 @@
+"""Where user code runs, and how exactly the input that is cancelled is hit.
+
+The main thread arms a ticket just around user code. The control thread marks the ticket and signals the main thread;
+the handler runs there between two bytecodes and raises only while that very ticket is armed. A raise may be swallowed
+by user code, so the signal is repeated for as long as the ticket is armed. Nothing can end code on another thread:
+whoever asked kills the container then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+import types
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from modal_nb.exception import InputCancellation
+from modal_nb.runtime import loops, reply
+from modal_nb.runtime.canceller import Canceller
+from modal_nb.runtime.threads import Threads
+from modal_nb.runtime.tickets import Endable
+
+
+class Arms:
+    """One per Runner."""
+
+    def __init__(self, *, threaded: bool) -> None:
+        """``threaded``: plain methods run side by side on threads, not on the main thread."""
+        self._threads = Threads() if threaded else None
+        self._armed: Endable | None = None
+        self._main = threading.main_thread().ident or 0
+        self._canceller = Canceller(self._is_armed, self._poke)
+
+    @property
+    def threaded(self) -> bool:
+        return self._threads is not None
+
+    # --- signals ---
+
+    def install(self) -> None:
+        """Take SIGUSR1 for cancels. On the main thread only; elsewhere RuntimeError."""
+        if threading.current_thread() is not threading.main_thread():
+            message = "Runner.install() must be called on the main thread: only it may set signal handlers."
+            raise RuntimeError(message)
+        signal.signal(signal.SIGUSR1, self._on_cancel_signal)
+
+    def on_interrupt(self, signum: int, frame: types.FrameType | None) -> None:
+        """A handler for SIGINT: KeyboardInterrupt in the method that runs; nothing while none does."""
+        del signum
+        if self._armed is not None and _may_raise_in(frame):
+            raise KeyboardInterrupt
+
+    def _on_cancel_signal(self, signum: int, frame: types.FrameType | None) -> None:
+        del signum
+        armed = self._armed
+        if armed is not None and armed.cancelled and _may_raise_in(frame):
+            raise InputCancellation(f"input {armed.input_id} was cancelled")
+
+    def _is_armed(self, ticket: Endable) -> bool:
+        return self._armed is ticket
+
+    def _poke(self) -> None:
+        signal.pthread_kill(self._main, signal.SIGUSR1)
+
+    @property
+    def busy(self) -> bool:
+        """Whether user code of a sync input runs on the main thread."""
+        return self._armed is not None
+
+    def end(self, ticket: Endable) -> None:
+        """It is cancelled: end its code wherever it runs. Any thread may call it; it returns at once."""
+        task = ticket.task
+        if task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
+                task.get_loop().call_soon_threadsafe(task.cancel)
+            return
+        self._canceller.hunt(ticket)
+        wake = ticket.wake
+        if wake is not None:
+            wake()
+
+    # --- running ---
+
+    def run_armed(self, ticket: Endable, call: Callable[..., Any], *args: Any) -> tuple[str, Any]:
+        """(outcome, what ``call(*args)`` gave or raised), where a cancel of this ticket hits. This frame is never the
+        top one while user code runs.
+        """
+        on_main = threading.get_ident() == self._main
+        try:
+            try:
+                if on_main:
+                    self._armed = ticket
+                if ticket.cancelled:
+                    return reply.CANCELLED, None
+                return reply.OK, call(*args)
+            finally:
+                if on_main:
+                    self._armed = None  # from here on the outcome is decided
+        except InputCancellation as error:
+            return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
+        except KeyboardInterrupt as error:
+            return reply.INTERRUPTED, error
+        except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this input
+            return reply.ERROR, error
+
+    async def run_task(self, ticket: Endable, code: Coroutine[Any, Any, tuple[str, Any]]) -> tuple[str, Any]:
+        """``run_armed`` for a coroutine, which gives (outcome, value) itself."""
+        task = asyncio.get_running_loop().create_task(code)
+        ticket.task = task
+        if ticket.cancelled:  # it came before the task could be seen
+            task.cancel()
+        try:
+            outcome, value = await task
+        except asyncio.CancelledError as error:
+            this = asyncio.current_task()
+            if this is not None and this.cancelling():  # not the input, this run itself is being ended
+                raise
+            return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
+        finally:
+            ticket.task = None
+        return outcome, value
+
+    async def in_place(self, call: Callable[..., Any], *args: Any) -> Any:
+        """What ``call(*args)`` gives, run where plain code belongs: on this thread, or where inputs run side by side on
+        one of its own. It must not raise.
+        """
+        if self._threads is None:
+            with loops.out_of_sight():
+                return call(*args)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def job() -> None:
+            result = call(*args)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and who waits with it
+                loop.call_soon_threadsafe(_settle, future, result)
+
+        self._threads.run(job)
+        return await future
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+#: where nothing may be raised, as it would escape
+_OWN_FRAME = Arms.run_armed.__code__
+
+
+def _may_raise_in(frame: types.FrameType | None) -> bool:
+    """Not in our own frame, where it would escape, and not inside the debugger."""
+    return frame is not None and frame.f_code is not _OWN_FRAME and "pydevd" not in frame.f_code.co_filename
