@@ -218,7 +218,11 @@ class Kept:
             tell(found)
 
     def drop(self, call: KeptCall) -> None:
-        """Give up a call: its inputs are cancelled, its id means nothing any more."""
+        """Give up a call: its inputs are cancelled, its id means nothing any more. It may have been interrupted at any
+        point of being made.
+        """
+        for place in call.places:
+            call.pool.app.session.cancel_for(place)
         call.cancel()
         self._forget([call])
 

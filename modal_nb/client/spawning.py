@@ -13,6 +13,7 @@ from modal_nb.client.dual import dual
 from modal_nb.client.fanout import Inputs
 from modal_nb.client.function_call import FunctionCall
 from modal_nb.client.gather import Gatherer
+from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.payload import dumps_arguments
@@ -121,11 +122,7 @@ class SpawnFaces:
     def _spawn(self, pool: Pool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FunctionCall:
         frames = dumps_arguments(args, kwargs, method=self._spec.name)
         call = self._begin(pool)
-        try:
-            call.send(frames)
-        except BaseException:
-            call.kept.drop(call)
-            raise
+        or_undo(lambda: call.send(frames), lambda: call.kept.drop(call))
         return _handle(call)
 
 
