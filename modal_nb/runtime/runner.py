@@ -140,11 +140,13 @@ class Runner:
         return end_of_chunk(ticket, chunk)
 
     def _collected(self, ticket: Ticket, chunk: ChunkReply, outcome: str, value: object) -> Reply | None:
-        """The reply of the chunk, if this input ends it."""
-        if self._told.again(outcome, value):
+        """The reply of the chunk, if this input ends it. One that is a message of its own by now is told as others are."""
+        if ticket.count > 1 and self._told.again(outcome, value):
             return tried_again(ticket, chunk)
         collect(ticket, chunk, outcome, value, self._told)
-        return chunk.finish(outcome, begun=ticket.begun) if outcome in LAST else None
+        if outcome in LAST or (ticket.count == 1 and outcome != reply.OK):
+            return chunk.finish(self._told.outcome(outcome, value), begun=ticket.begun)
+        return None
 
     # --- async ---
 

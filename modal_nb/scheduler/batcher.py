@@ -33,12 +33,16 @@ class Batch:
         return all(input.over or input.retrying or input.container is None for input in self.members)
 
 
+#: the line of inputs that run by themselves, because a container died under a batch with them
+ALONE = -1
+
+
 class Lines:
-    """The queue of such a pool: a line for each batched method, and line 0 for all other calls."""
+    """The queue of such a pool: a line for each batched method, line 0 for all other calls, and ALONE."""
 
     def __init__(self, batching: tuple[tuple[str, Batching], ...]) -> None:
         self._batching = dict(enumerate((batching for _, batching in batching), 1))
-        self._lines = {number: Queue() for number in (0, *self._batching)}
+        self._lines = {number: Queue() for number in (ALONE, 0, *self._batching)}
 
     @property
     def backlog(self) -> int:
@@ -62,20 +66,23 @@ class Lines:
 
     def most(self, number: int) -> int:
         """How many inputs of this line may leave together."""
-        return self._batching[number].max_batch_size
+        return 1 if number == ALONE else self._batching[number].max_batch_size
+
+    def _line(self, input: Input) -> Queue:
+        return self._lines[ALONE if input.alone else input.line]
 
     def push(self, input: Input) -> None:
-        self._lines[input.line].push(input)
+        self._line(input).push(input)
 
     def push_front(self, input: Input) -> None:
-        self._lines[input.line].push_front(input)
+        self._line(input).push_front(input)
 
     def pop(self) -> Input:
         """Any one that waits; only called while ``backlog`` is not zero."""
         return next(line for line in self._lines.values() if line.backlog).pop()
 
     def discard(self, input: Input) -> None:
-        self._lines[input.line].discard(input)
+        self._line(input).discard(input)
 
     def __iter__(self) -> Iterator[Input]:
         return (input for line in self._lines.values() for input in line)
@@ -89,6 +96,6 @@ class Lines:
         if not line.backlog:
             return inf
         since = line.since()
-        if not number or line.backlog >= self.most(number) or line.peek().alone:
+        if number <= 0 or line.backlog >= self.most(number):
             return since
         return since + self._batching[number].wait_ms / 1000

@@ -27,7 +27,7 @@ class Input:
     count: int
     #: what it adds to the pool's load: ``count``, or 1 where inputs are so short that one container takes all
     weight: int
-    #: when it came
+    #: when it came, for the batch that it waits for; -inf: it has left before, and waits for no batch to fill
     since: float = 0.0
     #: which line of its pool it waits in: the batched method that it calls, or 0
     line: int = 0
@@ -73,7 +73,7 @@ class Input:
     def come_back(self) -> None:
         """Forget the attempt that is over; called before it waits again."""
         self.container = None
-        self.batch = None
+        self.batch, self.since = None, -inf
         self.ahead = self.cancelling = self.splitting = self.retrying = self.called = False
         self.deadline = self.recall_at = self.left = inf
 
@@ -139,7 +139,7 @@ class Queue:
         return line[0]
 
     def since(self) -> float:
-        """When the one came that has waited longest, if both lines are in order; only called while there is one."""
+        """When the one came that has waited longest; only called while there is one."""
         heads = [self._first(self._nested)] if self.nested else []
         if self.backlog > self.nested:
             heads.append(self._first(self._line))

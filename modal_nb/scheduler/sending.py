@@ -44,15 +44,11 @@ def _gathered(ledger: Ledger, lines: Lines, number: int) -> list[Input]:
     line, room = lines.of(number), lines.most(number)
     members: list[Input] = []
     while room and line.backlog:
-        if line.peek().alone and members:
-            break
         input = line.pop()
         if input.count > room:
             line.push_front(split(ledger, input, room))
         members.append(input)
         room -= input.count
-        if input.alone:
-            break
     return members
 
 

@@ -13,7 +13,7 @@ class Broken(AssertionError):
     """A promise was broken."""
 
 
-def audit(scheduler: Scheduler) -> None:
+def audit(scheduler: Scheduler, now: float) -> None:
     """Every number that is kept up step by step equals what a count gives; nobody waits beside a free container."""
     ledger = scheduler._ledger
     pools = {id(pool): pool for pool in ledger.pools.values()}.values()
@@ -30,9 +30,10 @@ def audit(scheduler: Scheduler) -> None:
     counts += [(ledger.used.containers, used[0], "used"), (ledger.used.cpu, used[1], "used cores")]
     counts += [(ledger.used.memory, used[2], "used memory"), (ledger.ending.containers, used[3], "ending")]
     for pool in pools:
-        counts += _pool(pool)
+        counts += _pool(pool, now)
     held = sum(not i.over for c in ledger.containers.values() for i in c.held.values())
-    counts.append((len(ledger.inputs), held + sum(len(list(pool.queue)) for pool in pools), "inputs"))
+    waiting = sum(len(list(pool.queue)) + len(pool.postponed) for pool in pools)
+    counts.append((len(ledger.inputs), held + waiting, "inputs"))
     counts += _nesting(ledger)
     _fairness(ledger)
     for kept, counted, name in counts:
@@ -41,11 +42,22 @@ def audit(scheduler: Scheduler) -> None:
 
 
 def _waits(input) -> bool:
-    return bool(_awaited(input)) and not input.over and not input.cancelling and input.left == inf
+    code = _code(input)
+    return bool(_awaited(input)) and not code.over and not code.cancelling and code.left == inf
 
 
 def _awaited(input) -> list:
-    return [child for child in input.children or () if child.left == inf]
+    return [child for child in _code(input).children or () if child.left == inf]
+
+
+def _code(input):
+    """In whose name the code runs that serves it: of a batch, its first one."""
+    return input.batch.members[0] if input.batch else input
+
+
+def _units(inputs) -> int:
+    """Slots that these take: a batch takes one."""
+    return len({id(input.batch or input) for input in inputs})
 
 
 def _blocked(container) -> bool:
@@ -76,7 +88,8 @@ def _graph(ledger) -> dict[object, list[object]]:
     graph: dict[object, list[object]] = {}
     for input in ledger.inputs.values():
         if input.container is None:
-            graph[input] = [input.pool]
+            if not input.postponed:  # that one moves: its time will come
+                graph[input] = [input.pool]
         elif not input.ahead and _waits(input):
             graph[input] = _awaited(input)
     for pool in ledger.pools.values():
@@ -102,14 +115,15 @@ def _fairness(ledger) -> None:
                 )
 
 
-def _pool(pool) -> list[tuple[object, object, str]]:
+def _pool(pool, now: float) -> list[tuple[object, object, str]]:
     containers = pool.containers.values()
     serving = [container for container in containers if container.serving]
     ready = [container for container in containers if container.ready]
     idle = [container for container in ready if not container.held]
     waiting = list(pool.queue)
-    if waiting and (pool.free or pool.part):
+    if waiting and (pool.free or pool.part) and not _lingers(pool, now):
         raise Broken(f"{len(waiting)} inputs wait although containers of pool {pool.number} have room")
+    taken = {c: _units(i for i in c.held.values() if not i.ahead) for c in containers}
     return [
         (pool.serving, len(serving), "serving"),
         (pool.ready, len(ready), "ready"),
@@ -119,6 +133,23 @@ def _pool(pool) -> list[tuple[object, object, str]]:
         (pool.held_load, sum(i.weight for c in serving for i in c.held.values()), "held load"),
         (pool.queue.backlog, sum(i.count for i in waiting), "backlog"),
         (pool.queue.load, sum(i.weight for i in waiting), "load"),
-        (set(pool.free), {c for c in ready if len(c.held) < pool.target}, "with room to the target"),
-        (set(pool.part), {c for c in ready if pool.target <= len(c.held) < pool.slots}, "with room"),
+        (set(pool.free), {c for c in ready if taken[c] < pool.target}, "with room to the target"),
+        (set(pool.part), {c for c in ready if pool.target <= taken[c] < pool.slots}, "with room"),
+        ({c: c.taken for c in containers}, taken, "slots in use"),
     ]
+
+
+def _lingers(pool, now: float) -> bool:
+    """Every batch that waits may still wait for more, and somebody will look when the first may not any more."""
+    lines: dict[int, list] = {}
+    for input in pool.queue:
+        lines.setdefault(input.line, []).append(input)
+    return pool.armed < inf and all(_gathers(pool, line, inputs, now) for line, inputs in lines.items())
+
+
+def _gathers(pool, line: int, inputs: list, now: float) -> bool:
+    if not line:
+        return False
+    batching = pool.spec.batching[line - 1][1]
+    full = sum(input.count for input in inputs) >= batching.max_batch_size
+    return not full and now < min(input.since for input in inputs) + batching.wait_ms / 1000

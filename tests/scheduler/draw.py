@@ -9,7 +9,8 @@ from modal_nb.scheduler import events as ev
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.resources import Resources
-from modal_nb.spec.scaling import Autoscaler, Concurrency
+from modal_nb.spec.retries import RetryPolicy
+from modal_nb.spec.scaling import Autoscaler, Batching, Concurrency
 from tests.scheduler.machine import Habits, Work
 
 
@@ -46,7 +47,29 @@ class Draw:
                 cpu=random.choice([None, None, 1.0, 4.0]),
                 memory=random.choice([None, 3000]),
             ),
+            retries=self._retries(),
+            batching=self._batching(),
         )
+
+    def _retries(self) -> RetryPolicy | None:
+        """By the other die, as whatever came later."""
+        other = self._other
+        if other.random() < 0.6:
+            return None
+        delays = other.choice([0.0, 0.3]), other.choice([1.0, 2.0])
+        return RetryPolicy(other.choice([1, 3]), other.choice([1.0, 2.0]), *delays, other.random() < 0.7)
+
+    def _batching(self) -> tuple[tuple[str, Batching], ...]:
+        other = self._other
+        methods = other.choice([0, 0, 0, 1, 2])
+        return tuple(
+            (f"method {number}", Batching(other.choice([1, 2, 4]), other.choice([0, 20, 500])))
+            for number in range(methods)
+        )
+
+    def line(self, spec: PoolSpec) -> int:
+        """Which method of a pool is called; 0: one that gets no lists."""
+        return self._other.choice([0, *range(1, len(spec.batching) + 1)] if spec.batching else [0])
 
     def _limits(self) -> Limits:
         random = self.random
@@ -78,6 +101,8 @@ class Draw:
         random, end = self.random, "ok"
         if random.random() < self.rough / 2:
             end = random.choice(["error", "error", "crash", "stuck"])
+            if end == "error" and self._other.random() < 0.2:
+                end = "final"
         seconds = random.choice([0.0, 0.0005, 0.001, 0.001, 0.01, 0.2, 1.0, 4.0])
         return Work(seconds, end, pause=self._pause())
 

@@ -36,6 +36,7 @@ class History:
         self.pools: list[int] = []
         self.broken_pools: set[int] = set()
         self.inputs: list[int] = []
+        self.world.line = lambda pool: self.draw.line(self.world.specs[pool])
         self.world.habits = lambda pool: self.draw.habits(broken=pool in self.broken_pools)
         self.world.delay, self.world.copies, self.world.echo = (
             self.draw.delay,
@@ -95,7 +96,8 @@ class History:
         input = self.world.scheduler.next_number()
         self.inputs.append(input)
         self.world.spans[input] = (Message(pool, works), 0, len(works))
-        self.world.feed(ev.InputArrived(input, pool, client, len(works)))
+        line = self.world.line(pool)
+        self.world.feed(ev.InputArrived(input, pool, client, len(works), batch=line))
 
     def cancel(self) -> None:
         if self.inputs:

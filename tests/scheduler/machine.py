@@ -16,7 +16,7 @@ CRASH = ExitCause(CauseKind.SIGNALLED, signal=9, detail="killed by signal 9 (SIG
 
 @dataclass(slots=True)
 class Work:
-    """What one input does: it takes ``seconds``, then it is "ok", an "error", a "crash", or "stuck" for ever.
+    """What one input does: it takes ``seconds``, then it is "ok", an "error", a "final" one, a "crash", or "stuck".
 
     ``calls`` come first: to which pool, with what; it waits for all of them, and raises when one fails unless it is
     ``patient``.
@@ -99,14 +99,39 @@ class Sent:
     begun: int = 0
     since: float = 0.0
     calling: Calling | None = None
+    #: inputs as they were sent, and of a batch how many messages follow; -1: it runs by itself
+    count: int = 1
+    following: int = -1
+    #: with whom it runs: itself, or the whole batch
+    unit: list[Sent] = field(default_factory=list)
+    cancelled: bool = False
+
+    @property
+    def batched(self) -> bool:
+        return self.following >= 0
+
+
+_OUTCOMES = {"error": ev.Outcome.ERROR, "final": ev.Outcome.FINAL}
+_WORST = ("stuck", "crash", "error", "final", "ok")
+
+
+def _together(unit: list[Sent]) -> Work:
+    """What a batch does: as long as its slowest, as bad as its worst; calls are made in the name of its first."""
+    works = [work for sent in unit for work in sent.works]
+    end = next(end for end in _WORST if any(work.end == end for work in works))
+    first = unit[0].works[0]
+    return Work(max(work.seconds for work in works), end, first.calls, first.patient)
 
 
 class SimContainer:
-    """Runs up to ``slots`` messages side by side, the inputs of each one after the other."""
+    """Runs up to ``slots`` messages or batches side by side, the inputs of a message one after the other."""
 
     def __init__(self, world: World, number: int, pool: int, habits: Habits) -> None:
         self.world, self.number, self.pool, self.habits = world, number, pool, habits
         self.slots = world.specs[pool].concurrency.max_inputs
+        self.retried = world.specs[pool].retries is not None
+        #: of a batch that is still on its way
+        self.gathered: list[Sent] = []
         self.waiting: list[Sent] = []
         self.running: list[Sent] = []
         self.launched = self.entered = self.dead = self.stopping = False
@@ -163,15 +188,35 @@ class SimContainer:
             return
         assert self.entered, "an input was sent before its container was ready"
         assert not self.stopping, "an input was sent to a container that ends"
-        self.waiting.append(sent)
-        self._pump()
+        self.gathered.append(sent)
+        if sent.following <= 0:
+            unit = list(self.gathered)
+            for one in unit:
+                one.unit = unit
+            self.waiting += unit
+            self.gathered.clear()
+            self._pump()
 
     def _pump(self) -> None:
-        while self.waiting and len(self.running) < self.slots:
-            sent = self.waiting.pop(0)
-            sent.since = self.world.now
-            self.running.append(sent)
-            self._begin_next(sent)
+        while self.waiting and len({id(sent.unit) for sent in self.running}) < self.slots:
+            unit = [sent for sent in self.waiting if sent.unit is self.waiting[0].unit]
+            for sent in unit:
+                self.waiting.remove(sent)
+                sent.since = self.world.now
+            self.running += unit
+            if unit[0].batched:
+                self._begin_batch(unit)
+            else:
+                self._begin_next(unit[0])
+
+    def _begin_batch(self, unit: list[Sent]) -> None:
+        work = _together(unit)
+        for sent in unit:
+            sent.unit, sent.begun = unit, len(sent.works)
+        if work.calls:
+            self._call(unit[0], work)
+        elif work.end != "stuck":
+            self.world.after(work.seconds, lambda: self._ended(unit[0], work))
 
     def _begin_next(self, sent: Sent) -> None:
         work = sent.works[sent.begun]
@@ -195,7 +240,7 @@ class SimContainer:
             calling.messages.append(message)
             input = world.scheduler.next_number()
             world.spans[input] = (message, 0, len(works))
-            self.say(ev.InputArrived(input, pool, self.client, len(works), parent=sent.input))
+            self.say(ev.InputArrived(input, pool, self.client, len(works), sent.input, world.line(pool)))
 
     def go_on(self, calling: Calling, *, raised: bool) -> None:
         """Its calls have ended, or one has failed."""
@@ -213,20 +258,42 @@ class SimContainer:
     def _ended(self, sent: Sent, work: Work) -> None:
         if self.dead or sent not in self.running:
             return
+        outcome = _OUTCOMES.get(work.end, ev.Outcome.OK)
         if work.end == "crash":
             self.die(CRASH)
+        elif sent.batched:
+            self._finish_all(sent.unit, outcome)
+        elif work.end == "error" and self.retried and sent.count > 1:
+            self._give_back_failed(sent)
         elif sent.begun < len(sent.works):
             self._begin_next(sent)
         else:
-            self._finish(sent, ev.Outcome.ERROR if work.end == "error" else ev.Outcome.OK)
+            self._finish(sent, outcome)
+
+    def _give_back_failed(self, sent: Sent) -> None:
+        """The newest input of a chunk has failed and may be tried again: it goes back, and what is behind it."""
+        done = sent.begun - 1
+        self.tell(ev.InputReturned(self.number, sent.input, sent.attempt, done, failed=True))
+        if done:
+            self._finish(sent, ev.Outcome.OK)
+        else:
+            self.running.remove(sent)
+            self._pump()
+
+    def _finish_all(self, unit: list[Sent], outcome: ev.Outcome) -> None:
+        for sent in [sent for sent in unit if sent in self.running]:
+            self.running.remove(sent)
+            self._tell_end(sent, outcome)
+        self._pump()
 
     def _finish(self, sent: Sent, outcome: ev.Outcome) -> None:
-        self.running.remove(sent)
+        self._finish_all([sent], outcome)
+
+    def _tell_end(self, sent: Sent, outcome: ev.Outcome) -> None:
         if sent.calling is not None:
             sent.calling.give_up()
         seconds = self.world.now - sent.since
         self.tell(ev.InputFinished(self.number, sent.input, sent.attempt, outcome, seconds))
-        self._pump()
 
     def recall(self, input: int, attempt: int) -> None:
         for sent in self.waiting:
@@ -246,9 +313,18 @@ class SimContainer:
                 self.tell(ev.InputFinished(self.number, input, attempt, ev.Outcome.CANCELLED, 0.0))
                 return
         for sent in self.running:
-            if (sent.input, sent.attempt) == (input, attempt) and sent.works[sent.begun - 1].end != "stuck":
-                self._finish(sent, ev.Outcome.CANCELLED)
+            if (sent.input, sent.attempt) == (input, attempt):
+                sent.cancelled = True
+                if self._may_end(sent):
+                    self._finish_all(sent.unit, ev.Outcome.CANCELLED)
                 return
+
+    def _may_end(self, sent: Sent) -> bool:
+        """It is not stuck; and of a batch, nobody else wants anything of it."""
+        if sent.batched:
+            whole = [one for one in sent.unit if one in self.running]
+            return all(one.cancelled for one in whole) and _together(sent.unit).end != "stuck"
+        return sent.works[sent.begun - 1].end != "stuck"
 
     def stop(self) -> None:
         if self.dead:
@@ -270,6 +346,7 @@ class SimContainer:
         for sent in self.running:
             if sent.calling is not None:
                 sent.calling.over = True
+        self.gathered.clear()
         self.waiting.clear()
         self.running.clear()
         if self.client:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 class Nests:
     """Told of everything by the witness."""
 
-    def __init__(self, books: dict[int, Book], running: Callable[[Book], list[int]]) -> None:
+    def __init__(
+        self, books: dict[int, Book], running: Callable[[Book], list[int]], postponed: Callable[[], set[int]]
+    ) -> None:
+        """``postponed``: inputs whose next attempt is not due."""
         self._books = books
+        self.postponed = postponed
         self._running = running
         #: nested calls; and of those without an outcome, whose code waits for them
         self.nested: set[int] = set()
@@ -77,13 +81,15 @@ class Nests:
     def asleep(self, book: Book) -> bool:
         """All that it runs waits for nested calls."""
         running = self._running(book)
-        return bool(running) and not book.killed and all(map(self.awaited, running))
+        return (
+            bool(running) and not book.killed and all(self.awaited(book.leader[input]) for input in running)
+        )
 
     def caught(self, pool_of: Callable[[int], int], cap_of: Callable[[int], int | None]) -> set[Hashable]:
         """Inputs from which nothing that moves can be reached."""
         graph: dict[Hashable, Iterable[Hashable]] = {}
         held = {input for book in self._books.values() for input in book.held}
-        for child in self.parents.keys() - held:
+        for child in self.parents.keys() - held - self.postponed():
             graph[child] = [("pool", pool_of(child))]
         for number in {book.pool for book in self._books.values()}:
             books = [book for book in self._books.values() if book.pool == number]
@@ -91,5 +97,6 @@ class Nests:
             if cap is not None and len(books) >= cap and all(map(self.asleep, books)):
                 graph["pool", number] = [input for book in books for input in self._running(book)]
         for book in self._books.values():
-            graph |= {input: found for input in self._running(book) if (found := self.awaited(input))}
+            running = self._running(book)
+            graph |= {i: found for i in running if (found := self.awaited(book.leader[i]))}
         return doomed(graph)

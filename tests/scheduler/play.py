@@ -8,7 +8,8 @@ from modal_nb.spec.lifecycle import ContainerState
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.resources import MachineLimit, Resources
-from modal_nb.spec.scaling import Autoscaler, Concurrency
+from modal_nb.spec.retries import RetryPolicy
+from modal_nb.spec.scaling import Autoscaler, Batching, Concurrency
 from tests.scheduler.machine import Message, SimContainer, Work
 from tests.scheduler.world import World
 
@@ -40,6 +41,9 @@ class Play(World):
         window: int = 60,
         slots: int = 1,
         target: int | None = None,
+        batch: int = 0,
+        wait_ms: int = 0,
+        retries: RetryPolicy | None = None,
         cpu: float | None = None,
         memory: int | None = None,
         **limits: object,
@@ -53,6 +57,8 @@ class Play(World):
             Concurrency(slots, target),
             Limits(**limits),
             Resources(cpu=cpu, memory=memory),
+            retries,
+            (("predict", Batching(batch, wait_ms)),) if batch else (),
         )
         number = self.scheduler.pool_number(app or self.app, spec.key) or self.scheduler.next_number()
         self.specs[number] = spec
@@ -75,7 +81,7 @@ class Play(World):
     def chunk(self, pool: int, works: list[Work], *, client: int = CLIENT) -> int:
         input = self.scheduler.next_number()
         self.spans[input] = (Message(pool, works), 0, len(works))
-        self.feed(ev.InputArrived(input, pool, client, len(works)))
+        self.feed(ev.InputArrived(input, pool, client, len(works), batch=self.line(pool)))
         return input
 
     # -- what can be seen

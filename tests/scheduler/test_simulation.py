@@ -12,8 +12,9 @@ from modal_nb.scheduler import effects as fx
 from modal_nb.scheduler import events as ev
 from modal_nb.scheduler.scheduler import Scheduler
 from tests.scheduler.audit import Broken
+from tests.scheduler.faults import FAULTS
 from tests.scheduler.history import History
-from tests.scheduler.mutants import FAULTS, mutant
+from tests.scheduler.mutants import mutant
 
 #: MODAL_NB_HISTORIES=100000 for the deep run, MODAL_NB_FIRST_SEED to go on where another one ended
 HISTORIES = int(os.environ.get("MODAL_NB_HISTORIES", "5000"))

@@ -2,8 +2,9 @@
 
 It keeps books of its own, from events and effects alone, and compares. I1 to I7 are the invariants of the project's
 reliability goals: I1 no accepted input without an outcome; I2 one outcome each; I3 no two living attempts of one
-input; I4 never more containers than the maximum, never less than the minimum for long; I5 attempts are bounded; I6 no
-container holds more than it may; I7 exit hooks run at most once, inputs come after the enter hooks.
+input; I4 never more containers than the maximum, never less than the minimum for long; I5 attempts are bounded
+(``second_tries`` holds its part about retries); I6 no container holds more than it may (``batches``: nor a batch); I7
+exit hooks run at most once, inputs come after the enter hooks.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from modal_nb.scheduler import effects as fx
 from modal_nb.scheduler import events as ev
 from modal_nb.spec.lifecycle import ContainerState
 from tests.scheduler.audit import Broken, audit
+from tests.scheduler.batches import Batches
 from tests.scheduler.nests import Nests
 from tests.scheduler.pauses import Pauses
+from tests.scheduler.second_tries import SecondTries
 from tests.scheduler.world import World
 
 #: rounding of clock arithmetic
@@ -32,7 +35,18 @@ class Book:
         self.ready = self.stopped = self.killed = self.failed = self.ignored = False
         #: sent and not answered, in the order of sending: input -> (attempt, since when it runs)
         self.held: dict[int, tuple[int, float]] = {}
+        #: with whom each of them runs: the first one of its batch, or itself
+        self.leader: dict[int, int] = {}
         self.sends = 0
+
+    def running(self, slots: int) -> list[int]:
+        """What it holds but for what waits for a slot; a batch takes one."""
+        first = list(dict.fromkeys(self.leader[input] for input in self.held))[:slots]
+        return [input for input in self.held if self.leader[input] in first]
+
+    def mates(self, input: int) -> list[int]:
+        """The batch that it runs in, as far as it has no answer."""
+        return [other for other in self.held if self.leader[other] == self.leader[input]]
 
 
 class Witness:
@@ -54,7 +68,9 @@ class Witness:
         #: when a chunk was called back: what it keeps has its full time again
         self.shortened: dict[int, float] = {}
         self.pauses = Pauses()
-        self.nests = Nests(self.books, self._running)
+        self.batches = Batches(world)
+        self.second = SecondTries(world, self.demand, self._closing)
+        self.nests = Nests(self.books, self._running, self.second.postponed)
         #: the attempt whose answer is in hand, and who must fail for a crash in this step
         self.in_hand: tuple[int, int] | None = None
         self.doomed: set[int] = set()
@@ -76,8 +92,9 @@ class Witness:
     def _hear_InputArrived(self, event: ev.InputArrived) -> None:  # noqa: N802
         self.accepted.add(event.input)
         self.nests.arrived(event, self.over)
+        self.batches.arrived(event)
         pool = self.world.scheduler._ledger.pools.get(event.pool)
-        self.backlog = pool.queue.backlog if pool else 0
+        self.backlog = pool.queue.backlog + len(pool.postponed) if pool else 0
 
     def _hear_PoolOpened(self, event: ev.PoolOpened) -> None:  # noqa: N802
         self.apps[event.pool] = event.app
@@ -109,7 +126,9 @@ class Witness:
             i for i in self._running(book) if not book.killed or (book.ignored and i in self.nests.called)
         ]
         self.nests.attempt_over(book.held)
-        for input in blamed:
+        for input in book.held:
+            self.second.attempt_ended(input)
+        for input in self.batches.suspects(blamed):
             if input not in self.over and self.world.spans[input][2] == 1:
                 self.deaths[input] = self.deaths.get(input, 0) + 1
                 if self.deaths[input] > self.world.specs[book.pool].limits.crash_budget:
@@ -117,10 +136,15 @@ class Witness:
 
     def _hear_InputFinished(self, event: ev.InputFinished) -> None:  # noqa: N802
         self._answered(event.container, event.input, event.attempt)
+        if self.in_hand is not None and event.input not in self.over:
+            self.second.finished(event.input, event.outcome)
         if event.outcome is ev.Outcome.CANCELLED:
             self.in_hand = None
 
     def _hear_InputReturned(self, event: ev.InputReturned) -> None:  # noqa: N802
+        book = self.books.get(event.container)
+        heard = book is not None and book.held.get(event.input, (0, 0.0))[0] == event.attempt
+        self.second.returned(event if heard and event.input not in self.over else None)
         if event.begun == 0:
             self._answered(event.container, event.input, event.attempt)
             self.in_hand = None
@@ -146,7 +170,7 @@ class Witness:
                 book.held[other] = (attempt, self.world.now)
 
     def _running(self, book: Book) -> list[int]:
-        return list(book.held)[: self._slots(book)]
+        return book.running(self._slots(book))
 
     def _slots(self, book: Book) -> int:
         return self.world.specs[book.pool].concurrency.max_inputs
@@ -161,7 +185,8 @@ class Witness:
     def after(self, event: ev.Event, effects: list[fx.Effect]) -> None:
         self.demand(not self.doomed, f"I5: inputs {self.doomed} killed too many containers and live on")
         self._check_state()
-        audit(self.world.scheduler)
+        self.second.check()
+        audit(self.world.scheduler, self.world.now)
         if isinstance(event, ev.InputArrived):
             self._check_bound(event, effects)
 
@@ -202,6 +227,22 @@ class Witness:
 
     def _see_CancelInput(self, effect: fx.CancelInput) -> None:  # noqa: N802
         self.nests.asked.add(effect.input)
+        book = self.books[effect.container]
+        if effect.input not in self.over and self._ran_out(effect.input, book):
+            self.second.timed_out(effect.input)
+        for mate in book.mates(effect.input):
+            given_up = mate in self.over or self._ran_out(mate, book)
+            self.demand(given_up, f"the batch of {effect.input} was asked to end while {mate} is waited for")
+
+    def _ran_out(self, input: int, book: Book) -> bool:
+        """Its time is over."""
+        attempt, since = book.held[input]
+        late = (
+            since
+            + self.pauses.of(input, attempt, self.world.now)
+            + self.world.specs[book.pool].limits.timeout
+        )
+        return self.world.now >= late - EPS
 
     def _see_SendInput(self, effect: fx.SendInput) -> None:  # noqa: N802
         book = self.books.get(effect.container)
@@ -215,12 +256,16 @@ class Witness:
         )
         self.attempts[effect.input] = effect.attempt
         self._one_attempt(effect)
+        self.second.sent(effect.input)
         limits = self.world.specs[book.pool].limits
         slots = self._slots(book)
-        ahead = len(book.held) >= slots
+        leader = book.leader[effect.input] = self.batches.sent(effect, self.attempts)
+        first = leader == effect.input
+        ahead = first and len({book.leader[other] for other in book.held}) >= slots
         book.held[effect.input] = (effect.attempt, inf if ahead else self.world.now)
-        book.sends += 1
-        self.demand(len(book.held) <= slots + 1, "I6: a container holds more than one input ahead")
+        book.sends += first
+        units = len({book.leader[other] for other in book.held})
+        self.demand(units <= slots + (effect.following < 0), "I6: a container holds more than it may")
         if ahead:
             idle = [v for v in self.world.scheduler.containers(book.pool) if v.state is ContainerState.IDLE]
             self.demand(not idle, "an input was fetched ahead while a container was free")
@@ -252,6 +297,7 @@ class Witness:
     def _see_ReplyInput(self, effect: fx.ReplyInput) -> None:  # noqa: N802
         in_hand = self.in_hand is not None and self.in_hand[0] == effect.input
         self.demand(in_hand, f"a reply for input {effect.input}, but none is in hand")
+        self.second.replied(effect.input)
         self._outcome(effect.input)
 
     def _see_FailInput(self, effect: fx.FailInput) -> None:  # noqa: N802
@@ -262,6 +308,7 @@ class Witness:
         budget = effect.kind is fx.FailureKind.CRASHED
         self.demand(budget == (effect.input in self.doomed), f"I5: {effect} does not fit the crash budget")
         self.doomed.discard(effect.input)
+        self.second.failed(effect)
         if effect.kind is fx.FailureKind.TIMEOUT:
             self._check_timeout(effect.input, effect.seconds)
 
@@ -287,6 +334,8 @@ class Witness:
         self.demand(effect.input not in self.over, "an input was split that has its outcome")
         self.accepted.add(effect.rest)
         self.nests.split(effect.input, effect.rest)
+        self.batches.split(effect.input, effect.rest)
+        self.second.split(effect)
         self.shortened[effect.input] = self.world.now
 
     def _see_ForgetPool(self, effect: fx.ForgetPool) -> None:  # noqa: N802
@@ -297,6 +346,11 @@ class Witness:
         self.demand(not waiting, f"I1: a pool was forgotten that has the inputs {waiting}")
 
     # -- state
+
+    def _closing(self, pool: int) -> bool:
+        """Its app takes nothing any more."""
+        found = self.world.scheduler._ledger.pools.get(pool)
+        return found is None or found.closing
 
     def waiting(self) -> Iterable[int]:
         """Inputs without an outcome."""
@@ -316,8 +370,8 @@ class Witness:
                 self.demand(now <= late or input in self.over or self._asked(input), f"{input} runs for ever")
 
     def _asked(self, input: int) -> bool:
-        """A chunk is asked to end and then split: it has its grace."""
-        return self.world.spans[input][2] > 1
+        """A chunk is asked to end and then split, and what is tried again is asked to end: it has its grace."""
+        return self.world.spans[input][2] > 1 or input in self.nests.asked
 
     def _check_bound(self, event: ev.InputArrived, effects: list[fx.Effect]) -> None:
         """An input is refused when, and only when, the queue is full."""

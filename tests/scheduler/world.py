@@ -37,6 +37,8 @@ class World:
         self.habits: Callable[[int], Habits] = lambda _pool: Habits()
         self.delay: Callable[[], float] = lambda: 0.0
         self.copies: Callable[[object], int] = lambda _message: 1
+        #: which batched method of a pool the next call is for
+        self.line: Callable[[int], int] = lambda pool: int(bool(self.specs[pool].batching))
         #: how much later a doubled message comes
         self.echo: Callable[[], float] = lambda: 0.0
         # who watches: before each event, before each effect is performed, and after all of them
@@ -109,9 +111,13 @@ class World:
         message, first, count = self.spans[effect.input]
         works = message.works[first : first + count]
         container = self.containers[effect.container]
-        # one copy only: a stream does not double, but a message in it can be lost with what carried it
-        if self.copies(effect):
-            self.at(self.now, lambda: container.send(Sent(effect.input, effect.attempt, list(works))))
+        sent = Sent(effect.input, effect.attempt, list(works), count=count, following=effect.following)
+        # one copy only: a stream does not double, but a message in it can be lost with what carried it; a batch is lost
+        # with its last one, for what is left of it would never be whole
+        if effect.following > 0 or self.copies(effect):
+            self.at(self.now, lambda: container.send(sent))
+        else:
+            self.at(self.now, container.gathered.clear)
 
     def _on_RecallInput(self, effect: fx.RecallInput) -> None:  # noqa: N802
         container = self.containers[effect.container]
