@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modal_nb.client import introspect, references, running, secrets
 from modal_nb.exception import NotFoundError
 from modal_nb.protocol import messages as ms
+from modal_nb.runtime import pickler
 from modal_nb.runtime.context import process
 from modal_nb.runtime.loader import dump_class
 from modal_nb.spec.cls_spec import ClsSpec
@@ -95,7 +96,7 @@ def tell(run: RunningApp) -> None:
                 digest,
                 launch_here(include_source=record.options.include_source),
                 variables,
-                pickle.dumps(whole(record, declaration.user_cls)),
+                pickler.dumps(whole(record, declaration.user_cls)),
             )
             owner = _owner(declaration) or run
             owner.declared[declared.name, declared.digest] = declared

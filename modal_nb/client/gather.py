@@ -17,6 +17,7 @@ from modal_nb.client.pool import Pool
 from modal_nb.protocol.stream import Packet
 from modal_nb.runtime import payload
 from modal_nb.runtime.context import current_input_number
+from modal_nb.spec.pool import PoolSpec
 
 #: inputs on their way or waiting to be taken, at most (Modal's bound)
 MOST_OUTSTANDING = 1000
@@ -29,7 +30,8 @@ _LARGEST = 128
 _HEAVIEST = 1 << 20
 #: seconds until a message that found the queue full is sent again
 _ROOM_AFTER = 0.1
-#: messages that keep a pool busy; below that nothing is held back
+#: messages that keep a pool busy; below that nothing is held back. Where a container runs many side by side, or as
+#: batches, twice as many as it takes
 _BUSY = 8
 
 
@@ -51,6 +53,7 @@ class Gatherer:
         self._method = method
         self._on_result = on_result
         self._call_id = pool.app.session.kept.next_id()
+        self._largest, self._busy = _bounds(pool.spec, method)
         self._lock = threading.Lock()
         #: inputs as a chunk carries them: packed when they come, so that later changes to them do not show
         self._gathered: list[Any] = []
@@ -102,12 +105,12 @@ class Gatherer:
 
     def _full(self) -> bool:
         on_their_way = len(self._calls)
-        if on_their_way < _BUSY:
+        if on_their_way < self._busy:
             return True
         seconds = self._pool.seconds.get(self._method)
         if seconds is None:
-            return on_their_way < _SINGLES or len(self._gathered) >= _LARGEST
-        return len(self._gathered) >= max(1, min(_LARGEST, int(_WORK / max(seconds, 1e-9))))
+            return on_their_way < _SINGLES or len(self._gathered) >= self._largest
+        return len(self._gathered) >= max(1, min(self._largest, int(_WORK / max(seconds, 1e-9))))
 
     def _send(self) -> None:
         """Called with the lock held, so that messages leave in the order of their inputs."""
@@ -138,7 +141,7 @@ class Gatherer:
             return
         with self._lock:
             self._calls.discard(call)
-            if len(self._calls) < _BUSY:
+            if len(self._calls) < self._busy:
                 self._send()
 
     def _wait_for_room(self, call: Call) -> None:
@@ -160,6 +163,17 @@ class Gatherer:
                 self._pool.app.session.again(call)
             except Exception as error:  # noqa: BLE001 - as in `_send`
                 call.sink.fail(call, error)
+
+
+def _bounds(spec: PoolSpec, method: str) -> tuple[int, int]:
+    """The most inputs of one message, and how many messages keep the pool busy."""
+    at_once = spec.concurrency.max_inputs
+    batching = dict(spec.batching).get(method)
+    if batching is None:
+        return _LARGEST, max(_BUSY, 2 * at_once)
+    # a batch that fails is tried again input by input
+    largest = 1 if spec.retries else min(_LARGEST, batching.max_batch_size)
+    return largest, max(_BUSY, 2 * at_once * batching.max_batch_size)
 
 
 class _Place:

@@ -21,7 +21,13 @@ class ModelInput:
     client: int
     count: int
     parent: int
+    #: which batched method it calls
+    batch: int = 0
     attempt: int = 0
+    #: of a batch: its first one, in whose name its code runs
+    leader: ModelInput | None = None
+    #: attempts that failed and were to be tried again
+    failures: int = 0
     container: ModelContainer | None = None
     sent_at: float = 0.0
     #: calls that its present attempt has made and that have no outcome
@@ -61,6 +67,8 @@ class Model:
         self.event: ev.Event = ev.TimePassed()
         #: whose answer the event in hand is
         self.answered: ModelInput | None = None
+        #: the batch whose effects are being read
+        self.open: list[ModelInput] = []
 
     # -- what can be counted
 
@@ -68,8 +76,16 @@ class Model:
         spec = self.specs[pool]
         return 1 if spec.limits.single_use else spec.concurrency.max_inputs
 
+    def units(self, container: ModelContainer) -> list[int]:
+        """What takes a slot each, in the order of sending: messages and batches."""
+        return list(dict.fromkeys(id(input.leader or input) for input in container.held))
+
     def running(self, container: ModelContainer) -> list[ModelInput]:
-        return container.held[: self.slots(container.pool)]
+        first = self.units(container)[: self.slots(container.pool)]
+        return [input for input in container.held if id(input.leader or input) in first]
+
+    def code(self, input: ModelInput) -> ModelInput:
+        return input.leader or input
 
     def waiting(self) -> list[ModelInput]:
         return [input for input in self.inputs.values() if not input.over]
@@ -80,7 +96,7 @@ class Model:
     def asleep(self, container: ModelContainer) -> bool:
         """All that it runs may be waiting for calls of its own."""
         running = self.running(container)
-        return bool(running) and all(input.children for input in running)
+        return bool(running) and all(self.code(input).children for input in running)
 
     # -- events
 
@@ -93,7 +109,7 @@ class Model:
     def _hear_InputArrived(self, event: ev.InputArrived) -> None:  # noqa: N802
         parent = self.inputs.get(event.parent)
         self.inputs[event.input] = ModelInput(
-            event.input, event.pool, event.client, event.count, event.parent
+            event.input, event.pool, event.client, event.count, event.parent, event.batch
         )
         if parent is not None and parent.container is not None and not parent.over:
             parent.children.add(event.input)
@@ -102,11 +118,16 @@ class Model:
         input = self.answered = self.current(event.container, event.input, event.attempt)
         if input is not None:
             self._leave(input)
+            if event.outcome is ev.Outcome.ERROR and not input.over and self.may_be_tried_again(input):
+                input.failures += 1
+                self.answered = None
 
     def _hear_InputReturned(self, event: ev.InputReturned) -> None:  # noqa: N802
         input = self.current(event.container, event.input, event.attempt)
         if input is not None and event.begun == 0:
             self._leave(input)
+            if event.failed and input.count == 1:
+                input.failures += 1
 
     def _hear_InputCancelled(self, event: ev.InputCancelled) -> None:  # noqa: N802
         self.inputs[event.input].cancelled = True
@@ -152,7 +173,7 @@ class Model:
     def _leave(self, input: ModelInput) -> None:
         assert input.container is not None
         input.container.held.remove(input)
-        input.container = None
+        input.container = input.leader = None
         input.recalled = input.paused = False
         input.children.clear()
 
@@ -203,16 +224,42 @@ class Model:
         assert container.ready, "sent to a container that is not ready"
         assert not container.stopped, "sent to a container that ends"
         assert not container.killed, "sent to a container that was killed"
-        assert len(container.held) <= self.slots(container.pool), "more than one ahead"
+        assert input.failures <= self.retries(input), "tried more often than its policy allows"
+        self._gather(input, effect)
         input.attempt, input.container, input.sent_at = effect.attempt, container, self.now
         container.held.append(input)
+        most = self.slots(container.pool) + (not input.batch)
+        assert len(self.units(container)) <= most, "more than one ahead"
+
+    def _gather(self, input: ModelInput, effect: fx.SendInput) -> None:
+        """Batches are of one method and no larger than they may be."""
+        assert (effect.following >= 0) == bool(input.batch)
+        if not input.batch:
+            return
+        self.open.append(input)
+        input.leader = self.open[0]
+        assert input.batch == input.leader.batch
+        assert self.same(input.pool, input.leader.pool)
+        if not effect.following:
+            batching = self.specs[input.pool].batching[input.batch - 1][1]
+            assert sum(one.count for one in self.open) <= batching.max_batch_size
+            self.open = []
+
+    def retries(self, input: ModelInput) -> int:
+        policy = self.specs[input.pool].retries
+        return 0 if policy is None else policy.max_retries
+
+    def may_be_tried_again(self, input: ModelInput) -> bool:
+        closing = self.closing or self.apps[input.pool] in self.stopping
+        return input.count == 1 and not closing and input.failures < self.retries(input)
 
     def same(self, one: int, other: int) -> bool:
         return self.apps[one] == self.apps[other] and self.specs[one].key == self.specs[other].key
 
     def _split(self, input: ModelInput, effect: fx.SplitInput) -> None:
         assert 0 < effect.keep < input.count
-        rest = ModelInput(effect.rest, input.pool, input.client, input.count - effect.keep, input.parent)
+        count = input.count - effect.keep
+        rest = ModelInput(effect.rest, input.pool, input.client, count, input.parent, input.batch)
         rest.attempt, rest.cancelled = 0, input.cancelled
         input.count = effect.keep
         self.inputs[effect.rest] = rest
@@ -234,7 +281,10 @@ class Model:
         event = self.event
         lost = isinstance(event, ev.ClientLost)
         if isinstance(effect, fx.ReplyInput):
-            return self.answered is input and getattr(event, "outcome", None) is not ev.Outcome.CANCELLED
+            outcome = getattr(event, "outcome", None)
+            if outcome is ev.Outcome.ERROR and self.may_be_tried_again(input):
+                return False
+            return self.answered is input and outcome is not ev.Outcome.CANCELLED
         if isinstance(effect, fx.DropInput):
             return input.cancelled or (lost and event.client == input.client)
         match effect.kind:
@@ -253,8 +303,11 @@ class Model:
         if effect.kind is FailureKind.CRASHED:
             budget = self.specs[input.pool].limits.crash_budget
             return isinstance(self.event, ev.ContainerExited) and effect.times > budget
+        policy = self.specs[input.pool].retries
+        if policy is not None and policy.on_timeout and self.may_be_tried_again(input):
+            return False
         long = self.now - input.sent_at >= effect.seconds - 1e-6
-        return long and input.container is not None and input.count == 1
+        return long and input.container is not None and (input.count == 1 or input.batch > 0)
 
     def _may_fail_in_its_queue(self, input: ModelInput, effect: fx.FailInput) -> bool:
         spec, mine = self.specs[input.pool], self.of(input.pool)

@@ -14,7 +14,8 @@ from modal_nb.spec.lifecycle import CauseKind, ExitCause
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.resources import MachineLimit, Resources
-from modal_nb.spec.scaling import Autoscaler, Concurrency
+from modal_nb.spec.retries import RetryPolicy
+from modal_nb.spec.scaling import Autoscaler, Batching, Concurrency
 from tests.scheduler.audit import audit
 from tests.scheduler.model import Model, ModelContainer, ModelInput
 
@@ -41,6 +42,23 @@ limits = st.builds(
     crash_budget=st.integers(0, 2),
     start_budget=st.integers(1, 3),
 )
+policies = st.sampled_from(
+    [
+        None,
+        None,
+        RetryPolicy(1, 1.0, 0.0, 1.0, on_timeout=True),
+        RetryPolicy(2, 2.0, 1.0, 2.0, on_timeout=False),
+    ]
+)
+batchings = st.sampled_from(
+    [
+        (),
+        (),
+        (("a", Batching(2, 0)),),
+        (("a", Batching(3, 1000)),),
+        (("a", Batching(2, 0)), ("b", Batching(2, 1000))),
+    ]
+)
 machines = st.builds(MachineLimit, st.integers(1, 6), st.sampled_from([2.0, 8.0]), st.just(8000))
 
 
@@ -55,8 +73,8 @@ def _something_lives(self) -> bool:
 class SchedulerMachine(RuleBasedStateMachine):
     """The supervisor's part is played here: containers start, answer, give back and die as hypothesis likes."""
 
-    @initialize(machine=machines, autoscaler=autoscalers, limits=limits)
-    def begin(self, machine, autoscaler, limits):
+    @initialize(machine=machines, autoscaler=autoscalers, limits=limits, modes=st.tuples(policies, batchings))
+    def begin(self, machine, autoscaler, limits, modes):
         self.scheduler = Scheduler(machine, queue_bound=20)
         self.model = Model(machine)
         self.clients = [self.scheduler.next_number(), self.scheduler.next_number()]
@@ -65,7 +83,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.old: list[ev.Event] = []
         self.open_app(0)
         self.open_pool(self.apps[0], 0, Autoscaler(max_containers=1), 1, Limits(), None)
-        self.open_pool(self.apps[0], 1, autoscaler, 1, limits, 1.0)
+        self.open_pool(self.apps[0], 1, autoscaler, 1, limits, 1.0, *modes)
 
     def feed(self, event: ev.Event) -> None:
         self.model.hear(event)
@@ -101,6 +119,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             st.sampled_from([1, 1, 2]),
             limits,
             st.sampled_from([None, None, 1.0, 4.0]),
+            policies,
+            batchings,
         ),
     )
     def change_the_world(self, what, pick, machine, declared):
@@ -123,7 +143,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.apps.append(app)
         self.feed(ev.AppOpened(app, "app", self.clients[owner]))
 
-    def open_pool(self, app, key, autoscaler, slots, limits, cpu):
+    def open_pool(self, app, key, autoscaler, slots, limits, cpu, retries=None, batching=()):
         known = self.scheduler.pool_number(app, f"key {key}")
         pool = known or self.scheduler.next_number()
         if known is None:
@@ -131,9 +151,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.model.apps[pool] = app
             self.model.caps[pool] = autoscaler.max_containers
             lineage = f"lineage {key // 2}"
-            spec = PoolSpec(
-                f"key {key}", lineage, "Model", autoscaler, Concurrency(slots), limits, Resources(cpu=cpu)
-            )
+            much = Concurrency(slots), limits, Resources(cpu=cpu)
+            spec = PoolSpec(f"key {key}", lineage, "Model", autoscaler, *much, retries, batching)
             self.model.specs[pool] = spec
         self.feed(ev.PoolOpened(pool, app, self.model.specs[pool]))
 
@@ -161,12 +180,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         """The code of an input that runs makes a call, perhaps to its own pool."""
         parent = self.held(pick)
         if parent is not None:
+            parent = self.model.code(parent)
+        if parent is not None and parent.container is not None:
             own = parent.pool if pool % 2 else self.pool(pool)
             self._arrive(own, parent.client, count, parent.number)
 
     def _arrive(self, pool, client, count, parent):
         number = self.scheduler.next_number()
-        self.feed(ev.InputArrived(number, pool, client, count, parent))
+        batch = number % (1 + len(self.model.specs[pool].batching))
+        self.feed(ev.InputArrived(number, pool, client, count, parent, batch))
 
     @rule(pick=picks, terminate=st.booleans())
     @precondition(lambda self: self.model.waiting())
@@ -195,12 +217,25 @@ class SchedulerMachine(RuleBasedStateMachine):
             input.recalled = False
             self.answer(ev.InputReturned(container.number, input.number, input.attempt, begun))
 
+    @rule(pick=picks, client=st.integers(0, 1))
+    @precondition(_something_runs)
+    def fail_in_a_chunk(self, pick, client):
+        """One of its inputs fails and may be tried again: it goes back with those behind it."""
+        input = self.held(pick)
+        if input is None or input.count == 1 or input.batch or not self.model.retries(input):
+            return
+        begun = pick % input.count
+        place = input.container.number, input.number, input.attempt
+        self.feed(ev.InputReturned(*place, begun, failed=True))
+        if begun:
+            self.answer(ev.InputFinished(*place, ev.Outcome.OK, 0.1))
+
     @rule(pick=picks, paused=st.booleans())
     @precondition(_something_runs)
     def pause(self, pick, paused):
         """A generator, never one that waits for calls of its own at that moment."""
         input = self.held(pick)
-        if input is not None and input.count == 1 and not input.children:
+        if input is not None and input.count == 1 and not input.children and not input.batch:
             assert input.container is not None
             self.answer(ev.InputPaused(input.container.number, input.number, input.attempt, paused))
 
@@ -287,7 +322,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_books_are_right(self):
-        audit(self.scheduler)
+        audit(self.scheduler, self.model.now)
 
     # -- and in the end
 
