@@ -16,7 +16,7 @@ from modal_nb.runtime.parameter import Parameter
 from modal_nb.runtime.partial_function import PartialFunction
 from modal_nb.spec import checks
 from modal_nb.spec.cls_spec import ClsSpec
-from modal_nb.spec.overrides import Overrides
+from modal_nb.spec.overrides import Overrides, Unset
 from modal_nb.spec.retries import Retries
 from modal_nb.spec.scaling import Batching, Concurrency
 from modal_nb.spec.secret import Secret
@@ -95,26 +95,27 @@ class Cls(Shown):
     def with_options(
         self,
         *positional: Never,
-        cpu: float | tuple[float, float] | None = None,
-        memory: int | tuple[int, int] | None = None,
-        gpu: str | list[str] | None = None,
-        env: Mapping[str, str | None] | None = None,
-        secrets: Sequence[Secret] | None = None,
-        volumes: Mapping[str, Volume | CloudBucketMount] | None = None,
-        retries: int | Retries | None = None,
-        max_containers: int | None = None,
-        buffer_containers: int | None = None,
-        scaledown_window: int | None = None,
-        timeout: float | None = None,
-        region: str | Sequence[str] | None = None,
-        cloud: str | None = None,
-        routing_region: str | None = None,
+        cpu: float | tuple[float, float] | Unset | None = None,
+        memory: int | tuple[int, int] | Unset | None = None,
+        gpu: str | list[str] | Unset | None = None,
+        env: Mapping[str, str | None] | Unset | None = None,
+        secrets: Sequence[Secret] | Unset | None = None,
+        volumes: Mapping[str, Volume | CloudBucketMount] | Unset | None = None,
+        retries: int | Retries | Unset | None = None,
+        max_containers: int | Unset | None = None,
+        buffer_containers: int | Unset | None = None,
+        scaledown_window: int | Unset | None = None,
+        timeout: float | Unset | None = None,
+        region: str | Sequence[str] | Unset | None = None,
+        cloud: str | Unset | None = None,
+        routing_region: str | Unset | None = None,
         **others: Never,
     ) -> Cls:
         """A variant of the class with other options and pools of its own; equal chains share their pools.
 
         Stacks field by field, the last one wins; secrets and env together, and volumes, are replaced as a
-        whole. Options cannot be unset: None, 0 and empty values change nothing (but ``retries=0`` does).
+        whole. As in Modal None, 0 and empty values change nothing (but ``retries=0`` does);
+        ``modal_nb.UNSET`` clears an option, as if neither decorator, app nor an earlier call had given it.
         """
         given = {k: v for k, v in locals().items() if k not in {"self", "positional", "others"}}
         if positional:

@@ -41,7 +41,9 @@ def variant_label(overrides: Overrides) -> str:
         value = getattr(overrides, field.name)
         if value is None or value == ():
             continue
-        if field.name in _CLOSED:
+        if field.name == "cleared":
+            parts += [f"{name}=UNSET" for name in value]
+        elif field.name in _CLOSED:
             parts.append(f"{field.name} #{fingerprint(value)[:_MARK]}")
         elif isinstance(value, tuple):
             parts += [f"{name}={setting!r}" for name, setting in value if setting is not None]

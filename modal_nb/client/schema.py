@@ -28,6 +28,10 @@ def declare(user_cls: type) -> ClsSpec:
     shape = describe(user_cls)
     methods = tuple(_method(user_cls, method) for method in shape.methods.values())
     batched = [method.name for method in methods if method.batching]
+    if generating := [method.name for method in methods if method.batching and method.is_generator]:
+        raise InvalidError(
+            f"@batched cannot stand on the generator {generating[0]!r}: a batch has one list of results, so return it"
+        )
     if batched and len(methods) > 1:
         names = ", ".join(method.name for method in methods)
         raise InvalidError(

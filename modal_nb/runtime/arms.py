@@ -132,12 +132,12 @@ class Arms:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
-        def job() -> None:
+        def there() -> None:
             result = call(*args)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and who waits with it
                 loop.call_soon_threadsafe(_settle, future, result)
 
-        self._threads.run(job)
+        self._threads.run(there)
         return await future
 
 

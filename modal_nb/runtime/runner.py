@@ -140,7 +140,7 @@ class Runner:
         return end_of_chunk(ticket, chunk)
 
     def _collected(self, ticket: Ticket, chunk: ChunkReply, outcome: str, value: object) -> Reply | None:
-        """The reply of the chunk, if this input ends it. One that is a message of its own by now is told as others are."""
+        """The reply of the chunk, if this input ends it. One that is alone in its message is told as others are."""
         if ticket.count > 1 and self._told.again(outcome, value):
             return tried_again(ticket, chunk)
         collect(ticket, chunk, outcome, value, self._told)

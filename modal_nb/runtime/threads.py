@@ -12,13 +12,13 @@ class Threads:
     """Starts threads as they are needed and keeps them. They are daemons: one that hangs keeps no container alive."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._acts: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        #: threads that wait for a job and are not promised to one
+        #: threads that wait for something to run and are not promised to it
         self._free = 0
         self._made = 0
 
-    def run(self, job: Callable[[], None]) -> None:
+    def run(self, act: Callable[[], None]) -> None:
         """Run it on a thread of its own, at once; it must not raise."""
         bound = contextvars.copy_context()
         with self._lock:
@@ -28,10 +28,10 @@ class Threads:
                 self._made += 1
                 name = f"modal_nb-input-{self._made}"
                 threading.Thread(target=self._work, name=name, daemon=True).start()
-        self._jobs.put(lambda: bound.run(job))
+        self._acts.put(lambda: bound.run(act))
 
     def _work(self) -> None:
         while True:
-            self._jobs.get()()
+            self._acts.get()()
             with self._lock:
                 self._free += 1

@@ -14,26 +14,12 @@ from modal_nb.scheduler.effects import (
     RecallInput,
     ReplyInput,
 )
-from modal_nb.scheduler.events import InputArrived, InputFinished, InputPaused, InputReturned, Outcome
+from modal_nb.scheduler.events import InputFinished, InputPaused, InputReturned, Outcome
 from modal_nb.scheduler.inputs import Input
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
 from modal_nb.scheduler.sending import begin, singles, split
 from modal_nb.spec.lifecycle import ExitCause
-
-
-def accept(ledger: Ledger, pool: Pool, event: InputArrived, now: float) -> None:
-    """The input waits. Where a container serves one input only, a chunk can only travel apart."""
-    weight = 1 if pool.short() else event.count
-    input = Input(event.input, pool, event.client, event.count, weight, now, event.batch)
-    ledger.inputs[event.input] = input
-    if event.parent:
-        nesting.adopt(ledger, input, event.parent)
-    if input.count > 1 and pool.spec.limits.single_use and not input.line:
-        for single in singles(ledger, input):
-            pool.queue.push(single)
-    else:
-        pool.queue.push(input)
 
 
 def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> None:

@@ -93,11 +93,6 @@ class Pool:
         self.queue: Queue | Lines = Lines(spec.batching) if spec.batching else Queue()
         #: inputs that one container is meant to have
         self.target_load = self.target * (self.queue.largest if isinstance(self.queue, Lines) else 1)
-        #: batches sent so far, and the inputs in them
-        self.batches = self.batched = 0
-        #: inputs whose next attempt is not due yet, and how many attempts were made again so far
-        self.postponed: dict[Input, None] = {}
-        self.retried = 0
         #: all that are not dead
         self.containers: dict[int, Container] = {}
         #: those that take inputs or will; and those of them that are ready
@@ -123,6 +118,15 @@ class Pool:
         self.retired = False
         #: its app ends: takes nothing any more
         self.closing = False
+        self._begin_counting()
+
+    def _begin_counting(self) -> None:
+        """What has happened so far, and when something is due."""
+        #: batches sent so far, and the inputs in them
+        self.batches = self.batched = 0
+        #: inputs whose next attempt is not due yet, and how many attempts were made again so far
+        self.postponed: dict[Input, None] = {}
+        self.retried = 0
         #: starts that failed in a row, the wait that follows when they are too many, and until when
         self.start_failures = self.generation = 0
         self.back_off = 0.0

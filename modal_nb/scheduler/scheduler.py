@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from modal_nb.scheduler import (
+    admission,
     apps,
     attempts,
     pauses,
@@ -41,7 +42,6 @@ from modal_nb.scheduler.events import (
     TimePassed,
 )
 from modal_nb.scheduler.ledger import Ledger
-from modal_nb.scheduler.pool import Pool
 from modal_nb.scheduler.reports import ContainerView, PoolStats
 from modal_nb.scheduler.rules import Rules
 from modal_nb.scheduler.settling import settle
@@ -202,12 +202,12 @@ class Scheduler:
         pool = ledger.pools.get(event.pool)
         if event.input in ledger.inputs:
             return
-        refusal = _refusal(ledger, pool, event.count)
+        refusal = admission.refusal(ledger, pool, event.count)
         if pool is None or refusal is not None:
             ledger.out.append(FailInput(event.input, refusal or FailureKind.POOL_GONE))
             return
         pool.quiet_at = now + pool.settings.scaledown_window
-        attempts.accept(ledger, pool, event, now)
+        admission.accept(ledger, pool, event, now)
         sending.place(ledger, pool, now)
         ledger.touch(pool, now)
         if pool.queue.backlog or pool.settings.buffer_containers or pool.target < pool.slots:
@@ -296,15 +296,3 @@ class Scheduler:
 
     def _container_asked(self, event: ContainerAsked, now: float) -> None:
         wishes.grant(self._ledger, event.pool, now)
-
-
-def _refusal(ledger: Ledger, pool: Pool | None, count: int) -> FailureKind | None:
-    if ledger.closing or (pool is not None and pool.closing):
-        return FailureKind.APP_STOPPED
-    if pool is None:
-        return FailureKind.POOL_GONE
-    if not pool.serving and not placement.could_fit(ledger, pool):
-        return FailureKind.DOES_NOT_FIT
-    if pool.queue.backlog + len(pool.postponed) + count > ledger.rules.queue_bound:
-        return FailureKind.QUEUE_FULL
-    return None

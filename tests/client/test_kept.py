@@ -37,6 +37,9 @@ class Pool:
         self.sent.append((call_id, first))
         return SimpleNamespace(sink=sink, number=len(self.sent))
 
+    def cancel_for(self, sink):
+        """What never left cannot be cancelled."""
+
     def cancel(self, call, *, terminate):
         self.cancelled.append((call.number, terminate))
 

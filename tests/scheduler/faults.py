@@ -135,5 +135,5 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "waiting",
     ),
     "a delay that is over is overlooked": ("timers", "    retry.due(ledger, input)\n", ""),
-    "queue bound ignored": ("scheduler", "> ledger.rules.queue_bound", "< 0"),
+    "queue bound ignored": ("admission", "> ledger.rules.queue_bound", "< 0"),
 }  # fmt: skip

@@ -22,7 +22,7 @@ def play():
 
 
 def audited(play: Play) -> Play:
-    play.after_all = lambda _event, _effects: audit(play.scheduler)
+    play.after_all = lambda _event, _effects: audit(play.scheduler, play.now)
     return play
 
 
