@@ -103,9 +103,10 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
     key = fingerprint((lineage, record.digest, record.where))
     pool = run.pools.get(key)
     if pool is None:
+        spec = options.pool_spec(key, lineage, record.spec)
         request = ms.PoolOpen(
             app=run.number,
-            spec=options.pool_spec(key, lineage, record.spec),
+            spec=spec,
             launch=classes.launch_here(include_source=options.include_source),
             name=declaration.name,
             digest=record.digest,
@@ -115,7 +116,8 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
             variant=labels.variant_label(declaration.overrides),
         )
         frames = classes.whole(record, declaration.user_cls).class_frames
-        load = load_message(run, frames, dumps(parameters), options, record.where)
+        batched = [name for name, _ in spec.batching]
+        load = load_message(run, frames, dumps(parameters), options, batched, record.where)
         pool = Pool(run, request, load)
         classes.tell(run)
         pool.open()

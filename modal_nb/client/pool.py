@@ -140,6 +140,7 @@ def load_message(
     class_frames: Sequence[Frame],
     parameter_frames: Sequence[Frame],
     options: Options,
+    batched: Sequence[str],
     where: str,
 ) -> list[Frame]:
     """The LOAD message: the class, its parameters and how its inputs run, signed with the app's key.
@@ -152,6 +153,7 @@ def load_message(
         "class_frames": len(class_frames),
         "parameter_frames": len(parameter_frames),
         "max_inputs": 1 if options.limits.single_use else options.concurrency.max_inputs,
+        "batched": list(batched),
         "where": where,
     }
     return app.codec.pack("load_request", content, [*class_frames, *parameter_frames, *counted])

@@ -12,7 +12,8 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple
 
 from modal_nb.container.answers import Answers, body_bound
@@ -20,7 +21,7 @@ from modal_nb.container.streams import Streams
 from modal_nb.protocol.codec import Codec, Frame, Message, MessageRefused
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Packet, Receiver, Sender, packet
 from modal_nb.runtime.reply import Reply
-from modal_nb.runtime.runner import Runner
+from modal_nb.runtime.runner import Messages, Runner
 from modal_nb.runtime.tickets import Ticket
 
 log = logging.getLogger("modal_nb.container")
@@ -67,6 +68,7 @@ class InputStream:
         self._waiting: deque[Unit] = deque()
         #: of a batch that is still being read
         self._gathered: list[Waiting] = []
+        self._batched: Collection[str] = ()
         #: how many units may run at a time, and do
         self._slots = 1
         self._running = 0
@@ -90,9 +92,9 @@ class InputStream:
         sock.setblocking(False)
         self._loop.add_reader(sock, self._readable)
 
-    def serve(self, runner: Runner, slots: int = 1) -> None:
-        """From now on inputs run, up to ``slots`` side by side."""
-        self._runner, self._slots = runner, slots
+    def serve(self, runner: Runner, slots: int = 1, batched: Collection[str] = ()) -> None:
+        """From now on inputs run, up to ``slots`` side by side; ``batched``: the methods that get lists."""
+        self._runner, self._slots, self._batched = runner, slots, batched
 
     def say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
         """Tell the supervisor something that is not a reply."""
@@ -134,10 +136,12 @@ class InputStream:
         number = f"{self._container_id}-{next(self._shell_calls)}"
         ticket = self._runner.expect(number, call_id=content.get("call"))
         method = str(content.get("method"))
-        if self._is_async(method):
-            outcome = await self._runner.run_async(ticket, method, buffers)
+        if not self._is_async(method):
+            (outcome,) = _run(self._runner, [(ticket, buffers)], method, batched=method in self._batched)
+        elif method in self._batched:
+            (outcome,) = await self._runner.run_batch_async([(ticket, buffers)], method)
         else:
-            outcome = self._runner.run_sync(ticket, method, buffers)
+            outcome = await self._runner.run_async(ticket, method, buffers)
         return self.answers.said(outcome), outcome.frames
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ class InputStream:
             self._running += 1
             if self._slots == 1 and self._is_plain(unit):
                 try:
-                    replies = _run(self._runner, unit)
+                    replies = _run(self._runner, unit.messages(), unit.method, batched=unit.batched)
                 finally:
                     self._running -= 1
                 self._finish(unit, replies)
@@ -242,7 +246,8 @@ class InputStream:
             if unit.streamed:
                 replies = [await self._stream(runner, unit)]
             elif not self._is_async(unit.method):
-                replies = await runner.arms.in_place(_run, runner, unit)
+                run = partial(_run, batched=unit.batched)
+                replies = await runner.arms.in_place(run, runner, unit.messages(), unit.method)
             elif unit.batched:
                 replies = await runner.run_batch_async(unit.messages(), unit.method)
             else:
@@ -263,9 +268,9 @@ class InputStream:
         self._schedule()
 
 
-def _run(runner: Runner, unit: Unit) -> list[Reply]:
+def _run(runner: Runner, messages: Messages, method: str, *, batched: bool) -> list[Reply]:
     """A plain method, on this thread."""
-    if unit.batched:
-        return runner.run_batch(unit.messages(), unit.method)
-    ticket, frames = unit.messages()[0]
-    return [runner.run_sync(ticket, unit.method, frames)]
+    if batched:
+        return runner.run_batch(messages, method)
+    ((ticket, frames),) = messages
+    return [runner.run_sync(ticket, method, frames)]

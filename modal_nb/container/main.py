@@ -77,7 +77,7 @@ class Container:
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self._report_start(stream, failure)
             return START_FAILED
-        stream.serve(runner, slots)
+        stream.serve(runner, slots, frozenset(message.content.get("batched", ())))
         ControlStream(
             self._connect("control"),
             cancel=stream.cancel,

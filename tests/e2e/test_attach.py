@@ -53,6 +53,13 @@ class Model:
         return self.colour, self.calls
 
 
+@app.cls(max_containers=1)
+class Batched:
+    @modal.batched(max_batch_size=4, wait_ms=0)
+    def double(self, numbers):
+        return [2 * number for number in numbers]
+
+
 @pytest.fixture(scope="module")
 def model(home):
     with app.run():
@@ -180,6 +187,14 @@ def test_failures_are_the_same_over_both_ways(call):
         call("lock")
     with pytest.raises(TypeError, match=r"add\(\) missing 1 required positional argument: 'x'"):
         call("add")
+
+
+def test_a_batched_method_gets_a_list_over_both_ways(model, home):
+    batched = Batched()
+    assert batched.double.remote(21) == 42
+    (container,) = home.containers("Batched")
+    with client_of(container.connection_file) as client:
+        assert by_shell(batched, client)("double", 4) == 8
 
 
 def test_a_call_of_a_method_that_is_not_there_is_refused_on_the_shell_channel(model, client):
