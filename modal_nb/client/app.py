@@ -10,7 +10,7 @@ from modal_nb.client.app_run import AppRun
 from modal_nb.client.cls import Cls, handle
 from modal_nb.client.declaration import Declaration
 from modal_nb.client.decorators import concurrency_of
-from modal_nb.client.function import DeclaredFunction, check_function
+from modal_nb.client.function import AppFunction, check_function, made_of
 from modal_nb.client.keywords import collect, documented
 from modal_nb.client.running import RunningApp, in_ipython
 from modal_nb.client.schema import declare
@@ -58,7 +58,7 @@ class App(Shown):
             image=image, secrets=secrets, volumes=volumes, include_source=include_source
         )
         self._classes: dict[str, Cls] = {}
-        self._functions: dict[str, DeclaredFunction] = {}
+        self._functions: dict[str, AppFunction] = {}
         self._includers: list[App] = []
         #: what runs of this app, the innermost last; ``with app.run()`` ends only its own
         self._running: list[RunningApp] = []
@@ -77,7 +77,7 @@ class App(Shown):
         return dict(self._classes)
 
     @property
-    def registered_functions(self) -> dict[str, DeclaredFunction]:
+    def registered_functions(self) -> dict[str, AppFunction]:
         return dict(self._functions)
 
     @documented
@@ -171,18 +171,22 @@ class App(Shown):
         serialized: bool = False,
         experimental_options: Mapping[str, Any] | None = None,
         **others: Never,
-    ) -> Callable[[Callable[..., Any]], DeclaredFunction]:
-        """Declare a function to be served by containers; this version checks it and serves only classes."""
+    ) -> Callable[[Callable[..., Any]], AppFunction]:
+        """Serve a function by containers of its own; its name then stands for a ``Function``.
+
+        ``name``: what it is called instead of its own name. ``schedule`` is refused by name at the first use.
+        """
         given = collect("app.function", locals())
         Options.declared(given, self._defaults, None)
         return lambda raw_f: self._declare_function(raw_f, given)
 
-    def _declare_function(self, raw_f: Any, given: Mapping[str, Any]) -> DeclaredFunction:
-        check_function(raw_f, given)
-        options = Options.declared(given, self._defaults, concurrency_of(raw_f))
-        declared = DeclaredFunction(given["name"] or raw_f.__name__, raw_f, options)
-        self._register(self._functions, declared.name, declared)
-        return declared
+    def _declare_function(self, raw_f: Any, given: Mapping[str, Any]) -> AppFunction:
+        plain = check_function(raw_f, given)
+        options = Options.declared(given, self._defaults, concurrency_of(plain))
+        name = given["name"] or plain.__name__
+        made = made_of(self, name, raw_f, given, options)
+        self._register(self._functions, name, made)
+        return made
 
     def _register(self, registry: dict[str, Any], name: str, made: Any) -> None:
         if name in registry and registry[name] is not made and not in_ipython():

@@ -12,6 +12,7 @@ from modal_nb.exception import InputCancelledError
 from modal_nb.protocol.codec import MessageRefused
 from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
+from modal_nb.spec.cls_spec import label_of
 
 
 class InputStatus(IntEnum):
@@ -76,7 +77,7 @@ def _info(call: KeptCall, index: int) -> InputInfo:
         function_call_id=call.id,
         task_id=container,
         status=status,
-        function_name=f"{call.pool.spec.service}.{call.method}",
+        function_name=label_of(call.pool.spec.service, call.method),
         module_name=call.module,
     )
 

@@ -44,6 +44,8 @@ class Declaration:
     #: of with_options, with_concurrency and with_batching, laid over ``base``
     overrides: Overrides = field(default_factory=Overrides)
     lookup: Lookup | None = None
+    #: what else was asked for that no back end can do, by name
+    refused: tuple[str, ...] = ()
     #: of a travelled handle: which version of the class it means
     digest: str = ""
 
@@ -81,7 +83,7 @@ class Declaration:
 
         Besides options of ``@app.cls``: "concurrent", "batched" and the names of web decorators.
         """
-        names = self.options.unsupported(honoured)
+        names = [*self.options.unsupported(honoured), *self.refused]
         for method in () if self.spec is None else self.spec.methods:
             if method.batching and "batched" not in honoured:
                 names.append("batched")

@@ -1,80 +1,106 @@
-"""``@app.function``: declared and checked by Modal's rules; this version serves classes only."""
+"""``@app.function``: a function served by containers of its own, by the machinery of classes: one class, one method."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any
 
-from modal_nb.exception import InvalidError
-from modal_nb.runtime.partial_function import PartialFunction
+from modal_nb.client.cls import handle
+from modal_nb.client.declaration import Declaration
+from modal_nb.client.method import Function
+from modal_nb.client.obj import Obj
+from modal_nb.client.schema import declare
+from modal_nb.exception import DeprecationError, InvalidError
+from modal_nb.runtime.partial_function import Mark, PartialFunction
 from modal_nb.spec import checks
 from modal_nb.spec.options import Options
+from modal_nb.spec.scaling import Autoscaler
 
-_CALLS = frozenset(
-    {
-        "remote",
-        "remote_gen",
-        "spawn",
-        "map",
-        "starmap",
-        "for_each",
-        "spawn_map",
-        "get_current_stats",
-        "update_autoscaler",
-    }
-)
+if TYPE_CHECKING:
+    from modal_nb.client.app import App
+    from modal_nb.client.cls import Cls
 
 
-class DeclaredFunction:
-    """A function that containers are to serve.
+class AppFunction(Function):
+    """A function that containers serve; ``@app.function()`` makes it in place of the plain one.
 
-    ``.local(...)`` runs it here; other calls are refused by this version.
+    Call it by ``.remote(...)``, ``.local(...)``, ``.map(...)``, ``.spawn(...)``. Pickled, it travels as a reference.
     """
 
-    def __init__(self, name: str, raw_f: Callable[..., Any], options: Options) -> None:
-        self.name = name
-        self.raw_f = raw_f
-        self.options = options
-        functools.update_wrapper(self, raw_f)
+    def __init__(self, cls: Cls) -> None:
+        """``cls``: the class whose one method it is."""
+        spec = cls.__modal__.spec
+        assert spec is not None
+        super().__init__(Obj(cls, (), {}), spec.methods[0])
+        self._cls = cls
+        part = getattr(cls.__modal__.user_cls, spec.name, None)
+        if part is not None:
+            functools.update_wrapper(self, part.raw_f)
+            self.__signature__ = inspect.signature(part.raw_f)
 
     def local(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function here."""
-        return self.raw_f(*args, **kwargs)
+        """Run the function in this process. An async one gives a coroutine, a generator its iterator."""
+        return self._obj.__modal__.service().method(self._spec.name).call(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _CALLS:
-            raise InvalidError(
-                f"{self.name}.{name} is not supported by this version of modal_nb, which serves "
-                f"classes only: put the "
-                "function into a class as a method and decorate the class with @app.cls()"
-            )
-        raise AttributeError(f"{self!r} has no attribute {name!r}")
+    def update_autoscaler(  # type: ignore[override]
+        self,
+        *,
+        min_containers: int | None = None,
+        max_containers: int | None = None,
+        buffer_containers: int | None = None,
+        scaledown_window: int | None = None,
+    ) -> Autoscaler:
+        """Change the settings that are given, at once and without restarts; returns all four."""
+        settings: Autoscaler = self._obj.update_autoscaler(
+            min_containers=min_containers,
+            max_containers=max_containers,
+            buffer_containers=buffer_containers,
+            scaledown_window=scaledown_window,
+        )
+        return settings
 
-    def __call__(self, *_: Any, **__: Any) -> Never:
-        raise TypeError(f"{self.name} is not callable: use {self.name}.local(...) to run it here")
+    def keep_warm(self, warm_pool_size: int) -> Autoscaler:  # type: ignore[override]
+        """Older spelling of ``update_autoscaler(min_containers=...)``."""
+        said = "keep_warm is an older spelling: use update_autoscaler(min_containers=...)"
+        warnings.warn(said, DeprecationError, stacklevel=2)
+        return self.update_autoscaler(min_containers=warm_pool_size)
 
-    def __repr__(self) -> str:
-        return f"<Function {self.name}>"
+    def __reduce__(self) -> Any:
+        return AppFunction, (self._cls,)
+
+    @property
+    def _label(self) -> str:
+        return self._spec.name
 
 
-def check_function(raw_f: Any, given: Mapping[str, Any]) -> None:
-    """The rules of ``@app.function``: TypeError on a class, InvalidError for what else does not fit."""
+def made_of(app: App, name: str, raw_f: Any, given: Mapping[str, Any], options: Options) -> AppFunction:
+    """The handle of a function that passed ``check_function``."""
+    batched = isinstance(raw_f, PartialFunction)
+    part = raw_f if batched else PartialFunction(raw_f, Mark.METHOD, is_generator=given["is_generator"])
+    part.free = True
+    user_cls = type(
+        name, (), {name: part, "__module__": part.raw_f.__module__, "__doc__": part.raw_f.__doc__}
+    )
+    refused = () if given["schedule"] is None else ("schedule",)
+    declaration = Declaration(name, app, user_cls, declare(user_cls), options, refused=refused)
+    return AppFunction(handle(declaration))
+
+
+def check_function(raw_f: Any, given: Mapping[str, Any]) -> Callable[..., Any]:
+    """The rules of ``@app.function``: TypeError on a class, InvalidError for what else does not fit.
+
+    The plain function, under ``@batched`` too.
+    """
     if isinstance(raw_f, type):
         raise TypeError(f"@app.function() cannot decorate the class {raw_f.__name__!r}: use @app.cls()")
-    if isinstance(raw_f, PartialFunction):
-        raise InvalidError(
-            f"@app.function() cannot decorate the method {raw_f.raw_f.__name__!r}: decorate its class "
-            f"with @app.cls()"
-        )
-    if not callable(raw_f):
-        raise InvalidError(f"@app.function() decorates a function, not {raw_f!r} ({checks.kind(raw_f)})")
-    parameters = inspect.signature(raw_f).parameters.values()
+    plain = _plain(raw_f)
+    parameters = inspect.signature(plain).parameters.values()
     if next((p.name for p in parameters), None) == "self":
         raise InvalidError(
-            f"@app.function() cannot decorate the method {raw_f.__qualname__!r}: use "
-            f"@modal_nb.method() on it and "
+            f"@app.function() cannot decorate the method {plain.__qualname__!r}: use @modal_nb.method() on it and "
             "@app.cls() on its class"
         )
     if given["name"] is not None:
@@ -89,7 +115,27 @@ def check_function(raw_f: Any, given: Mapping[str, Any]) -> None:
             f"A function with `schedule` cannot have arguments without defaults: {', '.join(needed)}"
         )
     generates = (
-        given["is_generator"] or inspect.isgeneratorfunction(raw_f) or inspect.isasyncgenfunction(raw_f)
+        given["is_generator"] or inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)
     )
     if generates and given["retries"]:
-        raise InvalidError(f"The generator function {raw_f.__name__!r} cannot have `retries`: leave it out")
+        raise InvalidError(f"The generator function {plain.__name__!r} cannot have `retries`: leave it out")
+    if isinstance(raw_f, PartialFunction) and len(needed) < len(parameters):
+        raise InvalidError(
+            f"The batched function {plain.__name__!r} cannot have default arguments: every caller gives every one"
+        )
+    return plain
+
+
+def _plain(raw_f: Any) -> Callable[..., Any]:
+    """The function itself; ``@batched`` may stand on it, other marks may not."""
+    if isinstance(raw_f, PartialFunction):
+        if raw_f.max_batch_size is None:
+            raise InvalidError(
+                f"@app.function() cannot decorate the method {raw_f.raw_f.__name__!r}: decorate its class "
+                f"with @app.cls()"
+            )
+        return raw_f.raw_f
+    if not callable(raw_f):
+        raise InvalidError(f"@app.function() decorates a function, not {raw_f!r} ({checks.kind(raw_f)})")
+    plain: Callable[..., Any] = raw_f
+    return plain

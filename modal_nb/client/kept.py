@@ -24,6 +24,7 @@ from modal_nb.exception import (
 )
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import Packet
+from modal_nb.spec.cls_spec import label_of
 
 if TYPE_CHECKING:
     from modal_nb.client.pool import Pool
@@ -135,7 +136,7 @@ class KeptCall:
             call = place.call
             if call is not None:
                 self.pool.app.session.cancel(call, terminate=terminate)
-                label = f"{self.pool.spec.service}.{self.method}"
+                label = label_of(self.pool.spec.service, self.method)
                 self.kept.settle(place, InputCancelledError(f"the input of {label} was cancelled"))
 
     def check(self, index: int) -> Place:

@@ -13,6 +13,7 @@ from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.failures import load_failure
 from modal_nb.runtime.reply import read_reply
+from modal_nb.spec.cls_spec import label_of
 from modal_nb.spec.resources import Resources
 
 Answer = tuple[bool, Any]
@@ -44,7 +45,7 @@ def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
         )
     else:
         error = _failed(
-            f"{pool.spec.service}.{method}", msgspec.convert(content, Failure), pool.spec.resources
+            label_of(pool.spec.service, method), msgspec.convert(content, Failure), pool.spec.resources
         )
     return [(False, error)] * result.count
 

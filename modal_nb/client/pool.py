@@ -14,6 +14,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import body_of, size_of
 from modal_nb.runtime.payload import dumps
+from modal_nb.spec.cls_spec import label_of
 from modal_nb.spec.options import Options
 from modal_nb.spec.scaling import Autoscaler
 
@@ -99,8 +100,8 @@ class Pool:
         bound = self.app.session.payload_bound
         if size > bound:
             raise RequestSizeError(
-                f"the arguments of {self.spec.service}.{method} take {size / 2**20:.1f} MiB, over the limit of "
-                f"{bound / 2**20:.1f} MiB for one input: pass less, or a path in place of the data; or start the "
+                f"the arguments of {label_of(self.spec.service, method)} take {size / 2**20:.1f} MiB, over the limit "
+                f"of {bound / 2**20:.1f} MiB for one input: pass less, or a path in place of the data; or start the "
                 "supervisor with a higher MODAL_NB_MAX_PAYLOAD"
             )
 

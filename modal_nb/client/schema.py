@@ -43,7 +43,7 @@ def declare(user_cls: type) -> ClsSpec:
 
 
 def _method(user_cls: type, shape: MethodShape) -> MethodSpec:
-    if CONCURRENCY in getattr(shape.function, "__dict__", {}):
+    if not shape.free and CONCURRENCY in getattr(shape.function, "__dict__", {}):
         raise InvalidError(
             f"@concurrent cannot stand on the method {shape.name!r}: decorate the class with it"
         )

@@ -17,6 +17,7 @@ from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.payload import dumps_arguments
+from modal_nb.spec.cls_spec import label_of
 
 if TYPE_CHECKING:
     from modal_nb.client.obj import Obj
@@ -146,7 +147,7 @@ class _Scattered:
 
     def __init__(self, pool: Pool, method: str) -> None:
         self.permits = threading.Semaphore(MOST_OUTSTANDING)
-        self._label = f"{pool.spec.service}.{method}"
+        self._label = label_of(pool.spec.service, method)
         self._gatherer = Gatherer(pool, method, self._over, parent=0)
         self._errors: list[BaseException] = []
         self._warned = False

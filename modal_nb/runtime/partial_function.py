@@ -47,6 +47,8 @@ class PartialFunction:
         self.wait_ms = wait_ms
         #: the web decorator that made it, such as "asgi_app"
         self.web: str | None = None
+        #: of ``@app.function``: it takes no self
+        self.free = False
         self.name: str = getattr(raw_f, "__name__", "")
         functools.update_wrapper(self, raw_f)
 

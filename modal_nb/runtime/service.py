@@ -15,6 +15,7 @@ from modal_nb.runtime import loops
 from modal_nb.runtime.context import load_faces, process
 from modal_nb.runtime.parameter import UNSET
 from modal_nb.runtime.shape import MethodShape, Shape, describe
+from modal_nb.spec.cls_spec import label_of
 
 __all__ = ["BoundMethod", "MethodHandle", "Service", "Shape", "describe"]
 
@@ -133,8 +134,8 @@ class Service:
         return values
 
     def _bind(self, shape: MethodShape) -> BoundMethod:
-        call = shape.function.__get__(self.instance, self.cls)
-        return BoundMethod(shape, call, f"{self.shape.name}.{shape.name}")
+        call = shape.function if shape.free else shape.function.__get__(self.instance, self.cls)
+        return BoundMethod(shape, call, label_of(self.shape.name, shape.name))
 
     def method(self, name: str) -> BoundMethod:
         """Raises NotFoundError that lists the methods there are."""

@@ -29,6 +29,8 @@ class MethodShape:
     is_generator: bool
     is_async: bool
     batching: Batching | None = None
+    #: it takes no self
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def _method(name: str, part: PartialFunction) -> MethodShape:
         is_generator=generates if part.is_generator is None else part.is_generator,
         is_async=is_async_generator or inspect.iscoroutinefunction(function),
         batching=batching,
+        free=part.free,
     )
 
 

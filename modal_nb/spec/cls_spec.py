@@ -71,6 +71,11 @@ class MethodSpec:
     web: str | None = None
 
 
+def label_of(service: str, method: str) -> str:
+    """How a method is called in messages; a function is served by a class of its own name."""
+    return service if service == method else f"{service}.{method}"
+
+
 @dataclass(frozen=True, slots=True)
 class ClsSpec:
     """What a class offers."""

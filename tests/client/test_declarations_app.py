@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import warnings
 
 import pytest
@@ -234,19 +235,21 @@ def test_deploying_is_refused_with_a_sentence():
 # ---- functions
 
 
-def test_a_function_is_declared_checked_and_refused_at_use():
+def test_a_function_is_declared_under_its_name_with_its_text_and_signature():
     app = modal.App("zoo")
 
     @app.function(name="twice", retries=2)
-    def double(x):
+    def double(x: int) -> int:
+        """Two times."""
         return 2 * x
 
     assert app.registered_functions == {"twice": double}
+    assert isinstance(double, modal.Function)
+    assert repr(double) == "<Function twice>"
+    assert (double.__doc__, list(inspect.signature(double).parameters)) == ("Two times.", ["x"])
     assert double.local(4) == 8
-    assert "twice.remote is not supported by this version of modal_nb" in refusal(
-        InvalidError, lambda: double.remote
-    )
-    assert "not callable" in refusal(TypeError, double, 1)
+    assert "twice is not callable: write .twice.remote(...)" in refusal(TypeError, double, 1)
+    assert "the app 'zoo' is not running" in refusal(modal.exception.ExecutionError, double.remote, 1)
 
 
 def test_the_rules_of_functions():
@@ -259,6 +262,9 @@ def test_the_rules_of_functions():
     def generates():
         yield 1
 
+    def defaults(xs, y=1): ...
+
+    batched = modal.batched(max_batch_size=2, wait_ms=0)
     assert "use @app.cls()" in refusal(TypeError, app.function(), int)
     assert "cannot decorate the method 'method'" in refusal(
         InvalidError, app.function(), modal.method()(method)
@@ -268,5 +274,9 @@ def test_the_rules_of_functions():
         InvalidError, app.function(schedule=1), needs
     )
     assert "cannot have `retries`" in refusal(InvalidError, app.function(retries=1), generates)
+    assert "cannot have default arguments" in refusal(InvalidError, app.function(), batched(defaults))
+    assert "@batched cannot stand on the generator 'generates'" in refusal(
+        InvalidError, app.function(), batched(generates)
+    )
     assert "`cpu` must be a number" in refusal(InvalidError, lambda: app.function(cpu="x"))
     assert "Did you forget parentheses?" in refusal(UsageError, app.function, needs)

@@ -59,11 +59,10 @@ def test_deploying_is_refused_by_name(home):
         app.deploy()
 
 
-def test_a_function_is_refused_by_name_at_its_use(home):
-    @app.function()
-    def double(x):
-        return 2 * x
+def test_a_schedule_is_refused_by_name_at_the_first_use(home):
+    @app.function(schedule="hourly")
+    def tick(): ...
 
-    assert app.registered_functions["double"] is double
-    with app.run(), pytest.raises(InvalidError, match="double"):
-        double.remote(1)
+    with app.run(), pytest.raises(InvalidError, match="tick: the local back end cannot honour `schedule`"):
+        tick.remote()
+    assert home.containers() == []
