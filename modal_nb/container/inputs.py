@@ -77,8 +77,9 @@ class InputStream:
         self._scheduled = False
         self._runner: Runner | None = None
         self._shell_calls = itertools.count(1)
-        #: (input, attempt) of what was read lately; far more than can be on its way here
-        self._read: deque[tuple[int, int]] = deque(maxlen=64)
+        #: (input, attempt) of what was read and has no reply yet, and of what had one lately
+        self._here: set[tuple[int, int]] = set()
+        self._answered: deque[tuple[int, int]] = deque(maxlen=64)
         #: recalled or cancelled while the main thread was busy and had not read them yet
         self._returned: set[tuple[int, int]] = set()
         self._cancelled: set[tuple[int, int]] = set()
@@ -93,8 +94,13 @@ class InputStream:
         self._loop.add_reader(sock, self._readable)
 
     def serve(self, runner: Runner, slots: int = 1, batched: Collection[str] = ()) -> None:
-        """From now on inputs run, up to ``slots`` side by side; ``batched``: the methods that get lists."""
+        """From now on inputs run, up to ``slots`` side by side; ``batched``: the methods that get lists.
+
+        What enter hooks left in context variables (the precision of decimals, numpy's handling of errors) counts for
+        them: this is called where the hooks ran, and a reader runs in the context that it was added in.
+        """
         self._runner, self._slots, self._batched = runner, slots, batched
+        self._loop.add_reader(self._sock, self._readable)
 
     def say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
         """Tell the supervisor something that is not a reply."""
@@ -111,7 +117,7 @@ class InputStream:
             return
         with self._order:
             begun = self._runner.recall(number)
-            if begun is None and (number, attempt) not in self._read:
+            if begun is None and self._is_unread((number, attempt)):
                 self._returned.add((number, attempt))
                 begun = 0
         if begun is not None:
@@ -122,8 +128,14 @@ class InputStream:
         if self._runner is None:
             return
         with self._order:
-            if not self._runner.cancel(number) and (number, attempt) not in self._read:
+            if not self._runner.cancel(number) and self._is_unread((number, attempt)):
                 self._cancelled.add((number, attempt))
+
+    def _is_unread(self, key: tuple[int, int]) -> bool:
+        """An order about an input may come before the input. Behind its reply it may be taken for one: then the
+        supervisor hears no more than it knows.
+        """
+        return key not in self._here and key not in self._answered
 
     async def serve_jupyter(
         self, content: dict[str, Any], buffers: list[memoryview]
@@ -191,10 +203,11 @@ class InputStream:
         """The ticket of an input; None if it was given back before it was read."""
         key = (one.number, one.extra)
         with self._order:
-            self._read.append(key)
             if key in self._returned:
                 self._returned.remove(key)
+                self._answered.append(key)
                 return None
+            self._here.add(key)
             said = message.content
             ticket = runner.expect(
                 one.number, first=one.first, count=one.count, call_id=said.get("call"), base=said.get("first")
@@ -265,6 +278,10 @@ class InputStream:
     def _finish(self, unit: Unit, replies: list[Reply]) -> None:
         for one, outcome in zip(unit.members, replies, strict=True):
             self.answers.answer(one.packet, one.message.header, outcome)
+        keys = [(one.packet.number, one.packet.extra) for one in unit.members]
+        with self._order:  # not before the replies have left
+            self._here.difference_update(keys)
+            self._answered.extend(keys)
         self._schedule()
 
 
