@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from modal_nb.client import classes, introspect, labels, references, running, secrets
 from modal_nb.client.classes import ClassRecord
 from modal_nb.client.pool import Pool, load_message
-from modal_nb.exception import ExecutionError, NotFoundError
+from modal_nb.exception import ExecutionError, InvalidError, NotFoundError
 from modal_nb.protocol import messages as ms
 from modal_nb.runtime.context import process
 from modal_nb.runtime.payload import dumps
@@ -82,7 +82,7 @@ def _defined(declaration: Declaration) -> Declaration:
             f"{declaration.name} came here as a reference and its code is not in this process, so it cannot be called "
             "from here: call it where it was defined"
         )
-    return origin.changed(declaration.overrides) if declaration.overrides != origin.overrides else origin
+    return replace(origin, overrides=declaration.overrides)
 
 
 def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: ClassRecord | None) -> Pool:
@@ -93,12 +93,14 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
         record, variables = classes.record_here(declaration)
     else:
         record = known
+    environment = record.environment
+    if declaration.overrides.changes_environment:
+        if known is not None:
+            _check_known(declaration, known)
+        variables = secrets.environment(declaration.options)
+        environment = fingerprint(variables)
     declaration = replace(declaration, base=record.options)
     options = declaration.options
-    environment = record.environment
-    if declaration.overrides.environment is not None:
-        variables = secrets.environment(options)
-        environment = fingerprint(variables)
     lineage = fingerprint((declaration.name, options.key({}), environment, parameters_key(parameters)))
     key = fingerprint((lineage, record.digest, record.where))
     pool = run.pools.get(key)
@@ -125,6 +127,18 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
         run.session.watching.refresh()
         _warn_of_plain_starts(declaration.name, snapshots=options.enable_memory_snapshot)
     return pool
+
+
+def _check_known(declaration: Declaration, record: ClassRecord) -> None:
+    """The values of a class's secrets and env do not travel with references to it: both can be left out, not one."""
+    names = {"secrets", "env"}.intersection(declaration.overrides.cleared)
+    if not declaration.overrides.environment and len(names) == 1 and record.environment != fingerprint({}):
+        (name,) = names
+        raise InvalidError(
+            f"with_options({name}=UNSET) of {declaration.name} cannot be used inside a container: the class came there "
+            "as a reference, without the values of its secrets and env. Give all that it is to have instead, by "
+            "with_options(secrets=..., env=...)"
+        )
 
 
 def _warn_of_plain_starts(name: str, *, snapshots: bool) -> None:

@@ -117,7 +117,7 @@ class Options:
         o = overrides
         if o.cleared:
             return self._without(frozenset(o.cleared)).merged(replace(o, cleared=()))
-        secrets, env = o.environment if o.environment is not None else (self.secrets, self.env)
+        secrets, env = o.environment[-1] if o.environment else (self.secrets, self.env)
         autoscaler = replace(self.autoscaler, **dict(o.autoscaler))
         autoscaler.check()
         volumes = tuple(
@@ -127,8 +127,8 @@ class Options:
         )
         return replace(
             self,
-            secrets=secrets,
-            env=env,
+            secrets=secrets or (),
+            env=env or (),
             volumes=tuple(sorted((*volumes, *o.volumes, *o.buckets), key=lambda pair: pair[0])),
             resources=replace(self.resources, **dict(o.resources)),
             autoscaler=autoscaler,
@@ -212,7 +212,7 @@ class Options:
             self.concurrency,
             self.limits,
             self.resources,
-            self.retries.policy() if self.retries else None,
+            retries.policy_of(self.retries),
             tuple(self._batched(spec)),
         )
 

@@ -17,6 +17,8 @@ from modal_nb.spec.secret import Secret
 from modal_nb.spec.storage import Mounted
 
 Changes = tuple[tuple[str, Any], ...]
+#: secrets and env that one call gave; None: not given
+Environment = tuple[tuple[Secret, ...] | None, tuple[tuple[str, str], ...] | None]
 
 
 class Unset(Enum):
@@ -41,8 +43,8 @@ class Overrides:
     #: options that count as never given, before what follows is laid over them
     cleared: tuple[str, ...] = ()
 
-    #: secrets and env together replace both of what came before
-    environment: tuple[tuple[Secret, ...], tuple[tuple[str, str], ...]] | None = None
+    #: the last one replaces secrets and env of all that came before; those are kept for when it is cleared
+    environment: tuple[Environment, ...] = ()
     #: volumes as a whole replace volumes, buckets as a whole replace buckets
     volumes: tuple[tuple[str, Mounted], ...] = ()
     buckets: tuple[tuple[str, Mounted], ...] = ()
@@ -77,6 +79,11 @@ class Overrides:
             timeout=timeout_seconds("timeout", given["timeout"]) if "timeout" in given else None,
         )
 
+    @property
+    def changes_environment(self) -> bool:
+        """Containers get other variables than those of the decorator."""
+        return bool(self.environment) or not {"secrets", "env"}.isdisjoint(self.cleared)
+
     def then(self, later: Overrides) -> Overrides:
         """Both, one laid over the other: what the later one sets wins."""
         together: dict[str, Any] = {}
@@ -85,8 +92,9 @@ class Overrides:
             mine, its = getattr(mine_left, field.name), getattr(later, field.name)
             if field.name == "cleared":
                 together["cleared"] = tuple(sorted({*mine, *its}))
-                continue
-            if field.name in {"resources", "autoscaler", "placement"}:
+            elif field.name == "environment":
+                together["environment"] = _that_may_count((*mine, *its))
+            elif field.name in {"resources", "autoscaler", "placement"}:
                 together[field.name] = tuple(sorted((dict(mine) | dict(its)).items()))
             else:
                 together[field.name] = its or mine
@@ -103,13 +111,11 @@ class Overrides:
         left |= {name: None for name in ("retries", "timeout") if name in cleared}
         if "volumes" in cleared:
             left |= {"volumes": (), "buckets": ()}
-        if self.environment is not None:
-            secrets, env = self.environment
-            left["environment"] = (
-                () if "secrets" in cleared else secrets,
-                () if "env" in cleared else env,
-            )
-        return replace(self, **left)
+        given = (
+            (None if "secrets" in cleared else secrets, None if "env" in cleared else env)
+            for secrets, env in self.environment
+        )
+        return replace(self, environment=tuple(one for one in given if one != (None, None)), **left)
 
 
 def _is_policy(name: str, value: Any) -> bool:
@@ -117,11 +123,18 @@ def _is_policy(name: str, value: Any) -> bool:
     return name == "retries" and value is not None
 
 
-def _environment(given: Mapping[str, Any]) -> tuple[tuple[Secret, ...], tuple[tuple[str, str], ...]] | None:
+def _environment(given: Mapping[str, Any]) -> tuple[Environment, ...]:
     if "secrets" not in given and "env" not in given:
-        return None
-    secrets = checks.instances("secrets", given.get("secrets", ()), Secret)
-    return secrets, secret.environment("env", given.get("env", {}))
+        return ()
+    secrets = checks.instances("secrets", given["secrets"], Secret) if "secrets" in given else None
+    env = secret.environment("env", given["env"]) if "env" in given else None
+    return ((secrets, env),)
+
+
+def _that_may_count(given: tuple[Environment, ...]) -> tuple[Environment, ...]:
+    """The last one with secrets and the last one with env: one of them is the last one of all."""
+    last = {max((at for at, one in enumerate(given) if one[part] is not None), default=-1) for part in (0, 1)}
+    return tuple(given[at] for at in sorted(last) if at >= 0)
 
 
 def _resources(given: Mapping[str, Any]) -> Changes:
