@@ -55,7 +55,7 @@ def time_burst(burst: Burst) -> Figure:
 
 
 def measure(peer: PeerProtocol, sections: str) -> dict[str, Figure]:
-    """{"section|what|containers": figure}; what failed is said on stderr and left out."""
+    """{"section|what|column": figure}; what failed is said on stderr and left out."""
     found: dict[str, Figure] = {}
 
     def record(key: str, run: Callable[[], Figure]) -> None:
@@ -73,7 +73,7 @@ def measure(peer: PeerProtocol, sections: str) -> dict[str, Figure]:
             record(f"A|{what}|1", lambda call=call: time_calls(call))
     for burst in peer.bursts():
         if burst.section in sections:
-            record(f"{burst.section}|{burst.what}|{burst.containers}", lambda burst=burst: time_burst(burst))
+            record(f"{burst.section}|{burst.what}|{burst.column}", lambda burst=burst: time_burst(burst))
     return found
 
 
@@ -84,7 +84,7 @@ def too_long(*_: object) -> None:
 def main(name: str, sections: str, result: str) -> None:
     """Writes what it measured to the file `result`."""
     signal.signal(signal.SIGALRM, too_long)
-    peer: PeerProtocol = importlib.import_module(PEERS[name]).Peer()
+    peer: PeerProtocol = importlib.import_module(PEERS[name][0]).Peer()
     peer.setup()
     try:
         Path(result).write_text(json.dumps(measure(peer, sections)), encoding="utf-8")

@@ -19,21 +19,25 @@ from typing import IO
 import psutil
 
 from benchmarks.measure import Figure
+from benchmarks.peers.peer import PEERS
 
 Round = dict[str, Figure]
 #: a peer's process may take so long, in seconds
 LIMIT_S = 300
 #: marks every process that descends from a peer's, daemons included
 MARK = "MODAL_NB_BENCH_MARK"
+#: a container's matrix products are its own work, whoever starts it
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def play(peers: Sequence[str], rounds: int, sections: str) -> Iterator[Round]:
-    """One dict of figures a round."""
+    """One dict of figures a round; a peer that has nothing for these sections is left out."""
+    asked = [peer for peer in peers if set(PEERS[peer][1]) & set(sections)]
     for number in range(rounds):
-        shift = number % len(peers)
+        shift = number % len(asked)
         figures: Round = {}
-        for peer in [*peers[shift:], *peers[:shift]]:
+        for peer in [*asked[shift:], *asked[:shift]]:
             print(f"round {number + 1} of {rounds}: {peer}", file=sys.stderr, flush=True)
             figures |= one_peer(peer, sections)
         yield figures
@@ -57,7 +61,12 @@ def run_and_sweep(command: list[str], scratch: str, sink: IO[bytes]) -> None:
     mark = secrets.token_hex(8)
     ours = {MARK: mark, "MODAL_NB_HOME": str(Path(scratch, "home")), "TMPDIR": scratch}
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **ours}, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+        command,
+        cwd=ROOT,
+        env={**os.environ, **ONE_THREAD, **ours},
+        stdin=subprocess.DEVNULL,
+        stdout=sink,
+        stderr=sink,
     )
     try:
         process.wait(LIMIT_S)

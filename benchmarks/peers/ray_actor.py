@@ -13,12 +13,18 @@ os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
 
 import ray
 
-from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, Burst, in_slices
+from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, Burst, in_slices, in_window
+from benchmarks.work import SIDE_BY_SIDE, pause
 
 
 class Service:
     def noop(self, x: object = None) -> object:
         return x
+
+
+class SideBySide:
+    async def pause(self, x: object) -> object:
+        return await pause(x)
 
 
 class Peer:
@@ -33,6 +39,9 @@ class Peer:
         actor = ray.remote(num_cpus=0)(Service)
         self.actors = [actor.remote() for _ in range(max(CONTAINERS))]
         ray.get([actor.noop.remote() for actor in self.actors])
+        self.side_by_side = ray.remote(num_cpus=0, max_concurrency=SIDE_BY_SIDE)(SideBySide).remote()
+        ray.get(self.side_by_side.pause.remote(7))
+        self.runner = asyncio.Runner()
 
     def teardown(self) -> None:
         ray.shutdown()
@@ -49,7 +58,15 @@ class Peer:
                 Burst("B", f"Ray actor, {IN_FLIGHT:,} in flight", n, in_slices(self._pipelined(n))),
                 Burst("B", f"Ray actor, {IN_FLIGHT:,} awaited in asyncio", n, in_slices(self._awaited(n))),
             ]
-        return found
+        pause = self.side_by_side.pause.remote
+        return [
+            *found,
+            Burst("E", "Ray actor, async method, awaited in asyncio", 1, in_window(self.runner, pause)),
+            Burst("E", "Ray actor, async method, all calls at once", 1, self._pauses),
+        ]
+
+    def _pauses(self, n: int) -> None:
+        ray.get([self.side_by_side.pause.remote(i) for i in range(n)])
 
     def _calls(self, containers: int, n: int) -> list[ray.ObjectRef]:
         ring = itertools.cycle(self.actors[:containers])
