@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: play the rounds, print the tables, keep them. Called by `make bench`."""
+"""`python -m benchmarks`: play the rounds, print the tables, keep them and a picture. Called by `make bench`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import history, table
+from benchmarks import history, picture, table
 from benchmarks.peers.peer import PEERS
 from benchmarks.rounds import ROOT, Round, play
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+PICTURE = Path(__file__).parent / "batched.svg"
 #: a run with fewer rounds is a try: it is printed, not kept
 LEAST_ROUNDS = 3
+ALL = "".join(table.SECTIONS)
 README_TABLE = re.compile(r"(<!-- bench: .*? -->\n).*?(<!-- /bench -->)", flags=re.DOTALL)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS)
-    parser.add_argument("--sections", default="ABC", help="of A (one call), B (many calls), C (map)")
+    parser.add_argument(
+        "--sections",
+        default=ALL,
+        help="of A (one call), B (many calls), C (map), D (batched), E (concurrent)",
+    )
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     return parser.parse_args()
 
 
 def keep(rounds: Sequence[Round], text: str) -> None:
     RESULTS.write_text(text, encoding="utf-8")
+    picture.draw(rounds, PICTURE)
     history.append(rounds)
     readme = ROOT / "README.md"
     aims = "\n".join(table.aims_table(rounds))
@@ -39,10 +46,11 @@ def main() -> None:
     rounds = list(play(options.peers, options.rounds, options.sections))
     text = table.document(rounds, options.sections, history.setting(rounds))
     print(text)
-    whole = set(options.peers) == set(PEERS) and options.sections == "ABC" and len(rounds) >= LEAST_ROUNDS
+    whole = set(options.peers) == set(PEERS) and options.sections == ALL and len(rounds) >= LEAST_ROUNDS
     if whole:
         keep(rounds, text)
-        print(f"Kept in {RESULTS.relative_to(ROOT)}, {history.HISTORY.relative_to(ROOT)} and the README.")
+        kept = ", ".join(str(path.relative_to(ROOT)) for path in (RESULTS, PICTURE, history.HISTORY))
+        print(f"Kept in {kept} and the README.")
     else:
         print("Not kept: only a whole run (all peers and sections, 3 rounds or more) is.")
 

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.peers.peer import IN_FLIGHT
 from benchmarks.rounds import Round
+from benchmarks.work import BATCH_SIZES, PAUSE_S, SIDE_BY_SIDE, WAIT_MS
 
-RAY_CALL = "A|Ray actor|1"
-#: the faster way to pipeline calls to Ray actors is what we are measured against
 RAY_PIPELINES = ("B|Ray actor, all calls at once|{n}", "B|Ray actor, 1,000 in flight|{n}")
+#: section -> what is 1 there: of several ways to use Ray the one that was fastest in that round
+REFERENCES = {
+    "A": ("A|Ray actor|1",),
+    "B": RAY_PIPELINES,
+    "C": RAY_PIPELINES,
+    "D": ("D|Ray Serve, @serve.batch|{n}", "D|Ray Serve for throughput, @serve.batch|{n}"),
+    "E": ("E|Ray Serve, async method|{n}", "E|Ray Serve for throughput, async method|{n}"),
+}
+SERVE = (
+    "1 is Ray Serve in the same round, called through its handle without a proxy, in the faster of two settings: as it "
+    "comes, and for throughput (`RAY_SERVE_THROUGHPUT_OPTIMIZED`)."
+)
+#: the columns of a table, and their heads
+CONTAINERS = {1: "1 container", 2: "2 containers"}
+SIZES = {size: f"batches of {size}" for size in BATCH_SIZES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +62,18 @@ AIMS = (
 )
 
 
-def ray_call(figures: Round, field: str) -> float | None:
-    return figures.get(RAY_CALL, {}).get(field)
-
-
-def ray_pipelined(figures: Round, containers: int) -> float | None:
-    keys = [key.format(n=containers) for key in RAY_PIPELINES]
-    return max((figures[key]["calls_s"] for key in keys if key in figures), default=None)
+def reference(figures: Round, section: str, column: str, field: str) -> float | None:
+    keys = [key.format(n=column) for key in REFERENCES[section]]
+    return max((figures[key][field] for key in keys if key in figures), default=None)
 
 
 def ratio(rounds: Iterable[Round], key: str, field: str) -> Ratio | None:
-    section, _, containers = key.split("|")
-    found = []
-    for figures in rounds:
-        reference = ray_call(figures, field) if section == "A" else ray_pipelined(figures, int(containers))
-        if key in figures and reference:
-            found.append(figures[key][field] / reference)
+    section, _, column = key.split("|")
+    found = [
+        figures[key][field] / one
+        for figures in rounds
+        if key in figures and (one := reference(figures, section, column, field))
+    ]
     return Ratio(statistics.median(found), min(found), max(found)) if found else None
 
 
@@ -87,19 +98,21 @@ def sync_table(rounds: Sequence[Round]) -> list[str]:
     return [*head, "| --- | --- | --- | --- |", *_sorted(rows)]
 
 
-def burst_table(rounds: Sequence[Round], section: str) -> list[str]:
+def burst_table(
+    rounds: Sequence[Round], section: str, columns: Mapping[int, str] = CONTAINERS, one: str = "Ray"
+) -> list[str]:
     rows = []
     for who in names(rounds, section):
         cells = []
-        for containers in (1, 2):
-            key = f"{section}|{who}|{containers}"
+        for column in columns:
+            key = f"{section}|{who}|{column}"
             known = any(key in figures for figures in rounds)
             cells += [str(ratio(rounds, key, "calls_s") or "-") if known else "-"]
             cells += [f"{median(rounds, key, 'calls_s'):,.0f}" if known else "-"]
-        first = ratio(rounds, f"{section}|{who}|1", "calls_s")
+        first = ratio(rounds, f"{section}|{who}|{next(iter(columns))}", "calls_s")
         rows.append((first.mid if first else 0.0, f"| {who} | {' | '.join(cells)} |"))
-    head = ["| who | 1 container, Ray = 1 (spread) | calls/s | 2 containers, Ray = 1 (spread) | calls/s |"]
-    return [*head, "| --- | --- | --- | --- | --- |", *_sorted(rows)]
+    heads = "".join(f" {column}, {one} = 1 (spread) | calls/s |" for column in columns.values())
+    return [f"| who |{heads}", f"| --- |{' --- | --- |' * len(columns)}", *_sorted(rows)]
 
 
 def aims_table(rounds: Sequence[Round]) -> list[str]:
@@ -118,10 +131,31 @@ def _sorted(rows: Iterable[tuple[float, str]]) -> list[str]:
     return [row for _, row in sorted(rows)]
 
 
+def batch_section(rounds: Sequence[Round]) -> list[str]:
+    text = (
+        f"The method makes its weights once for each batch (a fixed time) and multiplies each row by them (a "
+        f"little more). One container, {IN_FLIGHT:,} calls in flight from one client; a batch waits {WAIT_MS} ms "
+        f"at most for more. {SERVE}"
+    )
+    picture = "![Calls per second against the size of a batch](batched.svg)"
+    return [text, "", *burst_table(rounds, "D", SIZES, "Serve"), "", picture]
+
+
+def concurrent_section(rounds: Sequence[Round]) -> list[str]:
+    text = (
+        f"The method awaits {PAUSE_S * 1_000:.0f} ms. One container runs {SIDE_BY_SIDE} inputs side by side, so it "
+        f"can answer {SIDE_BY_SIDE / PAUSE_S:,.0f} a second at most; {IN_FLIGHT:,} calls are in flight from one "
+        f"client. 1 is Ray Serve as in section D."
+    )
+    return [text, "", *burst_table(rounds, "E", {1: "1 container"}, "Serve")]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Sequence[Round]], list[str]]]] = {
     "A": ("A. One blocking call (lower is better)", sync_table),
     "B": ("B. Many single calls from one client (higher is better)", lambda r: burst_table(r, "B")),
     "C": ("C. One call over many inputs (higher is better)", lambda r: burst_table(r, "C")),
+    "D": ("D. Batched calls (higher is better)", batch_section),
+    "E": ("E. Concurrent calls of an async method (higher is better)", concurrent_section),
 }
 
 
