@@ -49,14 +49,19 @@ class Retries:
         if self.on is not None:
             object.__setattr__(self, "on", _exceptions(self.on))
 
-    def policy(self) -> RetryPolicy | None:
-        """For the scheduler; None: nothing is ever tried again."""
-        if not self.max_retries:
-            return None
-        on_timeout = self.on is None or issubclass(FunctionTimeoutError, self.on)
-        return RetryPolicy(
-            self.max_retries, self.backoff_coefficient, self.initial_delay, self.max_delay, on_timeout
-        )
+
+def policy_of(retries: Retries | None) -> RetryPolicy | None:
+    """What the scheduler is told; None: nothing is ever tried again."""
+    if retries is None or not retries.max_retries:
+        return None
+    on_timeout = retries.on is None or issubclass(FunctionTimeoutError, retries.on)
+    return RetryPolicy(
+        retries.max_retries,
+        retries.backoff_coefficient,
+        retries.initial_delay,
+        retries.max_delay,
+        on_timeout,
+    )
 
 
 def _exceptions(value: Any) -> tuple[type[BaseException], ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import modal_nb
+
 from modal_nb.exception import InvalidError
 from modal_nb.spec import retries
 from modal_nb.spec.limits import Limits
@@ -77,3 +79,27 @@ def test_attempts_cannot_be_negative():
 def test_a_policy_takes_keywords_only():
     with pytest.raises(TypeError):
         Retries(3)
+
+
+def test_the_scheduler_is_told_numbers_only():
+    given = Retries(max_retries=2, backoff_coefficient=3.0, initial_delay=4.0, max_delay=5.0)
+    assert retries.policy_of(given) == retries.RetryPolicy(2, 3.0, 4.0, 5.0, on_timeout=True)
+    assert retries.policy_of(Retries(max_retries=2, on=ValueError)).on_timeout is False
+    assert retries.policy_of(
+        Retries(max_retries=2, on=(ValueError, modal_nb.exception.TimeoutError))
+    ).on_timeout
+
+
+def test_no_attempts_are_no_policy():
+    assert retries.policy_of(None) is None
+    assert retries.policy_of(Retries(max_retries=0)) is None
+
+
+def test_the_face_of_a_policy_is_modals():
+    assert [name for name in dir(Retries) if not name.startswith("_")] == [
+        "backoff_coefficient",
+        "initial_delay",
+        "max_delay",
+        "max_retries",
+        "on",
+    ]
