@@ -91,7 +91,8 @@ def current_input_number() -> int:
 
     A thread that the user's code started does not say which input it belongs to: where one runs, it is that one.
     """
-    return _input_number.get() or (_served[0] if len(_served) == 1 else 0)
+    served = _served[:2]  # others begin and end meanwhile
+    return _input_number.get() or (served[0] if len(served) == 1 else 0)
 
 
 @contextmanager
