@@ -73,6 +73,11 @@ class Batch:
         """How many inputs run."""
         return len(self._places)
 
+    @property
+    def first(self) -> Ticket:
+        """In whose name the code runs: the first message of which something does."""
+        return next((member for member in self._members if member.indices), self._members[0]).ticket
+
     def name(self) -> str:
         """The id of the input in whose name the code runs."""
         first = next(member for member in self._members if member.indices)

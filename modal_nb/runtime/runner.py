@@ -198,10 +198,10 @@ class Runner:
 
     @contextmanager
     def _batch(self, messages: Messages, method: str) -> Iterator[Batch]:
-        first = messages[0][0]
         try:
-            with context.serving(None, first.call_id, first.number):
-                yield Batch(self.service, method, messages, self._told)
+            batch = Batch(self.service, method, messages, self._told)
+            with context.serving(None, batch.first.call_id, batch.first.number):
+                yield batch
         finally:
             for ticket, _ in messages:
                 self._end(ticket)
