@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modal_nb.exception import InvalidError, NotFoundError
 from modal_nb.spec.options import Options
-from modal_nb.spec.secret import DotEnv, GivenValues, LocalEnviron, Secret
+from modal_nb.spec.secret import DotEnv, GivenValues, LocalEnviron, Secret, check_free
 
 
 def environment(options: Options) -> dict[str, str]:
@@ -23,7 +23,13 @@ def environment(options: Options) -> dict[str, str]:
 
 
 def resolve(secret: Secret) -> dict[str, str]:
-    """The variables of one secret."""
+    """The variables of one secret; InvalidError for a name that is reserved."""
+    variables = _read(secret)
+    check_free(repr(secret), variables)
+    return variables
+
+
+def _read(secret: Secret) -> dict[str, str]:
     source = secret.source
     if isinstance(source, GivenValues):
         return dict(source.items)

@@ -16,6 +16,7 @@ from modal_nb.runtime.payload import SCALARS, Frame, Inputs, Packed, dumps, weig
 from modal_nb.runtime.reply import ChunkReply, Reply
 from modal_nb.runtime.service import BoundMethod, Service
 from modal_nb.runtime.tickets import Ticket
+from modal_nb.spec import checks
 
 _UNFINISHED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
@@ -109,7 +110,7 @@ def refuse_unfinished(bound: BoundMethod, value: Any) -> None:
     if isinstance(value, _UNFINISHED):
         _throw_away(value)
         raise InvalidError(
-            f"{bound.label} returned a {type(value).__name__}, which cannot travel. Declare the method as "
+            f"{bound.label} returned {checks.an(type(value).__name__)}, which cannot travel. Declare the method as "
             f"`async def`, or as a generator with @method(is_generator=True) and call it with remote_gen."
         )
 

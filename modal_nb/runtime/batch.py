@@ -20,6 +20,7 @@ from modal_nb.runtime.payload import Frame, Inputs
 from modal_nb.runtime.reply import ChunkReply, Reply
 from modal_nb.runtime.service import BoundMethod, Service
 from modal_nb.runtime.tickets import BatchTicket, Ticket
+from modal_nb.spec import checks
 
 #: (outcome, value or exception) of one input
 Outcome = tuple[str, Any]
@@ -199,7 +200,7 @@ def checked(bound: BoundMethod, result: Any, size: int) -> list[Any]:
             result.close()
         raise InvalidError(
             f"{bound.label} is batched, so it must return a list with one result for each input, not "
-            f"{_an(type(result).__name__)}"
+            f"{checks.an(type(result).__name__)}"
         )
     if len(result) != size:
         raise InvalidError(
@@ -207,10 +208,6 @@ def checked(bound: BoundMethod, result: Any, size: int) -> list[Any]:
             f"{len(result)}"
         )
     return result
-
-
-def _an(word: str) -> str:
-    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
 
 
 def _unpacked(inputs: Inputs, index: int) -> Arguments:

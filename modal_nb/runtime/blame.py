@@ -10,6 +10,7 @@ from typing import Any
 
 from modal_nb.runtime import pickler
 from modal_nb.runtime.code_names import global_names
+from modal_nb.spec import checks
 
 _MAX_TRIES = 300
 _MAX_DEPTH = 12
@@ -24,7 +25,7 @@ def explain(error: Exception, value: Any, what: str) -> Exception:
     path, culprit = culprit_of(value)
     where = f"{what}{path}" if path else what
     sentence = (
-        f"The {where} (a {_type_name(culprit)}) cannot be pickled, so it cannot travel to or from a "
+        f"The {where} ({checks.an(_type_name(culprit))}) cannot be pickled, so it cannot travel to or from a "
         f"container: {error}. Make it inside the container instead, or pass plain data."
     )
     for kind in _REBUILT:

@@ -13,6 +13,7 @@ from typing import Any
 from modal_nb.exception import ExecutionError, SerializationError
 from modal_nb.runtime import remote_frames
 from modal_nb.runtime.payload import Frame, dumps, loads
+from modal_nb.spec import checks
 
 #: characters of one message or argument, and bytes of one exception, that travel
 MAX_TEXT = 32_768
@@ -247,7 +248,7 @@ def _thaw(frames: Sequence[Frame]) -> BaseException:
         error.args = args
         error.__dict__.update(state)
     if not isinstance(error, BaseException):
-        message = f"it was rebuilt as a {type(error).__name__}"
+        message = f"it was rebuilt as {checks.an(type(error).__name__)}"
         raise TypeError(message)
     return error
 

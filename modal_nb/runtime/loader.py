@@ -19,6 +19,7 @@ from modal_nb.exception import DeserializationError, InvalidError, Serialization
 from modal_nb.runtime import blame, pickler, remote_frames
 from modal_nb.runtime.payload import Frame, loads
 from modal_nb.runtime.shape import remember_order
+from modal_nb.spec import checks
 
 #: bytes of a pickled class: above the first a warning, above the second an error
 WARN_BYTES = 256 * 1024
@@ -59,7 +60,7 @@ def _cannot_pickle(cls: type, error: Exception) -> SerializationError:
     path, culprit = blame.culprit_of(cls)
     return SerializationError(
         f"The class {cls.__name__} cannot be sent to a container: {cls.__name__}{path} "
-        f"(a {type(culprit).__qualname__}) cannot be pickled: {error}. "
+        f"({checks.an(type(culprit).__qualname__)}) cannot be pickled: {error}. "
         f"Make it in a method marked with @modal.enter(), or import it inside the method that uses it."
     )
 

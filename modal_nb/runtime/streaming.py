@@ -16,6 +16,7 @@ from modal_nb.runtime.outlet import Outlet
 from modal_nb.runtime.payload import Frame, Inputs, dumps
 from modal_nb.runtime.service import BoundMethod
 from modal_nb.runtime.tickets import Ticket
+from modal_nb.spec import checks
 
 log = logging.getLogger("modal_nb.container")
 
@@ -57,7 +58,7 @@ def _iterator(bound: BoundMethod, made: Any) -> Any:
     if isinstance(made, Iterator | AsyncIterator):
         return made
     raise InvalidError(
-        f"{bound.label} is declared with is_generator=True and returned a {type(made).__name__}, which is no "
+        f"{bound.label} is declared with is_generator=True and returned {checks.an(type(made).__name__)}, which is no "
         f"iterator: yield the items, or return iter(...) of them."
     )
 

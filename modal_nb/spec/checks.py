@@ -22,6 +22,11 @@ def kind(value: object) -> str:
     return f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
+def an(noun: str) -> str:
+    """The noun with its article: "a str", "an int"; names of types with a "u" are mostly spoken as "you"."""
+    return f"{'an' if noun[:1].lower() in {*'aeio'} else 'a'} {noun}"
+
+
 def integer(option: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     """An int within ``low..high``, both included; bool is not an int here."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -13,7 +13,7 @@ from modal_nb.spec import checks
 from modal_nb.spec.image_layer import Layer, Paths, absolute_path, check_order, layer, packages
 from modal_nb.spec.image_layer import local_path as path_here
 from modal_nb.spec.image_steps import BuildSteps
-from modal_nb.spec.secret import Secret, environment
+from modal_nb.spec.secret import Secret, environment, variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Image(BuildSteps):
         given = {
             "context_dir": context_dir,
             "ignore": ignore,
-            "build_args": environment("build_args", build_args or {}),
+            "build_args": variables("build_args", build_args or {}),
         }
         python = _version(add_python, "add_python")
         file = path_here("path", path)

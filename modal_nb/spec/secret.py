@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from modal_nb.exception import InvalidError
 from modal_nb.spec import checks
+
+#: what Modal tells a container of itself; nobody else can set it
+RESERVED = frozenset(
+    {
+        "MODAL_CLOUD_PROVIDER",
+        "MODAL_ENVIRONMENT",
+        "MODAL_IDENTITY_TOKEN",
+        "MODAL_IMAGE_ID",
+        "MODAL_IS_REMOTE",
+        "MODAL_REGION",
+        "MODAL_TASK_ID",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +83,21 @@ class Secret:
 
     @staticmethod
     def from_dict(env_dict: Mapping[str, str | None]) -> Secret:
-        """Values given here; None leaves a variable out. InvalidError for what is not a string."""
+        """Values given here; None leaves a variable out.
+
+        InvalidError for what is not a string, and for a name that is reserved.
+        """
         return Secret(GivenValues(environment("env_dict", env_dict)))
 
     @staticmethod
     def from_local_environ(env_keys: list[str]) -> Secret:
         """Variables of the notebook's environment, read when the pool is first used.
 
-        One that is missing then is an InvalidError.
+        One that is missing then is an InvalidError, and so is a name that is reserved, at once.
         """
-        return Secret(LocalEnviron(checks.texts("env_keys", env_keys)))
+        names = checks.texts("env_keys", env_keys)
+        check_free("`env_keys`", names)
+        return Secret(LocalEnviron(names))
 
     @staticmethod
     def from_dotenv(path: str | None = None, *, filename: str = ".env") -> Secret:
@@ -102,10 +120,27 @@ class Secret:
 
 
 def environment(option: str, value: Any) -> tuple[tuple[str, str], ...]:
-    """Variables as (name, value) pairs without those that are None.
+    """Variables of containers as (name, value) pairs without those that are None.
 
-    InvalidError for what no process could hold.
+    InvalidError for what no process could hold, and for names that are reserved.
     """
+    pairs = variables(option, value)
+    check_free(f"`{option}`", (name for name, _ in pairs))
+    return pairs
+
+
+def check_free(where: str, names: Iterable[str]) -> None:
+    """InvalidError for a name that is reserved."""
+    for name in names:
+        if name in RESERVED:
+            raise InvalidError(
+                f"{where} has the name {name!r}, which is reserved for what containers are told of themselves; "
+                "give the variable another name"
+            )
+
+
+def variables(option: str, value: Any) -> tuple[tuple[str, str], ...]:
+    """The same where no name is reserved: what a build is told."""
     if not isinstance(value, Mapping):
         raise InvalidError(f"`{option}` must be a dict of str to str, not {value!r} ({checks.kind(value)})")
     pairs: list[tuple[str, str]] = []
@@ -117,7 +152,7 @@ def environment(option: str, value: Any) -> tuple[tuple[str, str], ...]:
         if not isinstance(content, str) or "\0" in content:
             # the value may be a secret: only its type is told
             raise InvalidError(
-                f"`{option}` has a {checks.kind(content)} for {name!r}; values are strings or None"
+                f"`{option}` has {checks.an(checks.kind(content))} for {name!r}; values are strings or None"
             )
         pairs.append((name, content))
     return tuple(pairs)

@@ -8,6 +8,7 @@ import pytest
 
 import modal_nb as modal
 from modal_nb.exception import DeprecationError, InvalidError, UsageError
+from modal_nb.spec.secret import RESERVED
 
 VOLUME = modal.Volume.from_name("data")
 BUCKET = modal.CloudBucketMount("bucket")
@@ -37,8 +38,15 @@ def refusal(kind, make, *args, **kwargs):
 
 SHARED = [
     ({"env": ["A"]}, "`env` must be a dict of str to str, not ['A'] (list)"),
-    ({"env": {"A": 1}}, "`env` has a int for 'A'; values are strings or None"),
+    ({"env": {"A": 1}}, "`env` has an int for 'A'; values are strings or None"),
     ({"env": {"A=B": "1"}}, "`env` has the name 'A=B'; names are non-empty strings without '='"),
+    (
+        {"env": {"A": "1", "MODAL_TASK_ID": "mine"}},
+        (
+            "`env` has the name 'MODAL_TASK_ID', which is reserved for what containers are told of themselves; "
+            "give the variable another name"
+        ),
+    ),
     ({"secrets": ["x"]}, "`secrets` must hold modal_nb.Secret objects only, not 'x' (str)"),
     (
         {"gpu": 3},
@@ -223,16 +231,43 @@ def test_a_variant_and_a_look_up_take_the_newer_keywords(app):
 # ---- what a container finds
 
 
-def test_the_names_that_a_container_has_of_itself_cannot_be_given_by_env(home):
-    app = modal.App("reserved")
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_the_names_that_a_container_has_of_itself_cannot_be_given(app, name):
+    told = f"has the name {name!r}, which is reserved for what containers are told of themselves"
+    said = f"{told}; give the variable another name"
+    assert refusal(InvalidError, app.cls, env={name: "mine"}) == f"`env` {said}"
+    assert refusal(InvalidError, app.cls()(Plain).with_options, env={name: "mine"}) == f"`env` {said}"
+    assert refusal(InvalidError, modal.Secret.from_dict, {name: "mine"}) == f"`env_dict` {said}"
+    assert refusal(InvalidError, modal.Secret.from_local_environ, [name]) == f"`env_keys` {said}"
+    # None leaves a variable out
+    assert app.cls(env={name: None})
+    assert modal.Secret.from_dict({name: None})
 
-    @app.cls(env={"MODAL_TASK_ID": "mine", "MODAL_IS_REMOTE": "0", "OWN": "mine"})
+
+def test_a_reserved_name_in_a_file_is_told_at_the_first_use(home, tmp_path):
+    (tmp_path / ".env").write_text("OWN=1\nMODAL_IS_REMOTE=0\n")
+    app = modal.App("reserved")
+    made = app.cls(secrets=[modal.Secret.from_dotenv(str(tmp_path))])(Plain)
+    with app.run():
+        assert refusal(InvalidError, made().where.remote) == (
+            f"<Secret dotenv: {tmp_path}/.env> has the name 'MODAL_IS_REMOTE', which is reserved for what containers "
+            "are told of themselves; give the variable another name"
+        )
+    assert not home.pools("Plain")
+
+
+def test_a_container_is_told_of_itself_whatever_stands_in_the_callers_environment(home, monkeypatch):
+    app = modal.App("told")
+
+    @app.cls(env={"OWN": "mine"})
     class Model:
         @modal.method()
         def told(self):
             return [os.environ.get(name) for name in ("MODAL_TASK_ID", "MODAL_IS_REMOTE", "OWN")]
 
     with app.run():
+        monkeypatch.setenv("MODAL_TASK_ID", "mine")
+        monkeypatch.setenv("MODAL_IS_REMOTE", "0")
         container, remote, own = Model().told.remote()
         assert container in home.ids("Model")
         assert (remote, own) == ("1", "mine")

@@ -40,6 +40,16 @@ def test_a_missing_dotenv_file_is_named(tmp_path):
         resolve(Secret.from_dotenv(str(tmp_path), filename="prod.env"))
 
 
+def test_a_reserved_name_in_a_file_is_refused_when_it_is_read(tmp_path):
+    (tmp_path / ".env").write_text("MODAL_ENVIRONMENT=dev\n")
+    with pytest.raises(InvalidError) as caught:
+        environment(Options(secrets=(Secret.from_dotenv(str(tmp_path)),)))
+    assert str(caught.value) == (
+        f"<Secret dotenv: {tmp_path}/.env> has the name 'MODAL_ENVIRONMENT', which is reserved for what containers are "
+        "told of themselves; give the variable another name"
+    )
+
+
 def test_a_stored_secret_is_not_found():
     with pytest.raises(NotFoundError, match="Secret 'db' not found"):
         resolve(Secret.from_name("db"))

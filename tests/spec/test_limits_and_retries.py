@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import modal_nb
-
-from modal_nb.exception import InvalidError
+from modal_nb.exception import InvalidError, TimeoutError
 from modal_nb.spec import retries
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.retries import Retries
@@ -85,9 +83,7 @@ def test_the_scheduler_is_told_numbers_only():
     given = Retries(max_retries=2, backoff_coefficient=3.0, initial_delay=4.0, max_delay=5.0)
     assert retries.policy_of(given) == retries.RetryPolicy(2, 3.0, 4.0, 5.0, on_timeout=True)
     assert retries.policy_of(Retries(max_retries=2, on=ValueError)).on_timeout is False
-    assert retries.policy_of(
-        Retries(max_retries=2, on=(ValueError, modal_nb.exception.TimeoutError))
-    ).on_timeout
+    assert retries.policy_of(Retries(max_retries=2, on=(ValueError, TimeoutError))).on_timeout
 
 
 def test_no_attempts_are_no_policy():

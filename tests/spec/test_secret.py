@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modal_nb.exception import InvalidError
-from modal_nb.spec.secret import Secret, environment
+from modal_nb.spec.secret import Secret, environment, variables
 
 
 def test_no_repr_shows_a_value():
@@ -24,6 +24,20 @@ def test_a_wrong_value_is_named_and_not_shown(wrong):
         Secret.from_dict(wrong)
     assert "for 'A'; values are strings or None" in str(caught.value)
     assert "nul" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [(1, "an int"), (b"x", "a bytes"), (["x"], "a list"), (object(), "an object"), (int, "a class int")],
+)
+def test_the_type_of_a_wrong_value_has_its_article(value, named):
+    with pytest.raises(InvalidError) as caught:
+        environment("env", {"A": value})
+    assert str(caught.value) == f"`env` has {named} for 'A'; values are strings or None"
+
+
+def test_reserved_names_are_free_where_no_container_sees_them():
+    assert variables("build_args", {"MODAL_REGION": "eu"}) == (("MODAL_REGION", "eu"),)
 
 
 @pytest.mark.parametrize("wrong", [{1: "x"}, {"": "x"}, {"A=B": "x"}, {"A\0": "x"}])
