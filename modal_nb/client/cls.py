@@ -8,7 +8,9 @@ from typing import Any, Never
 
 from modal_nb.client import references
 from modal_nb.client.declaration import Declaration, Lookup, served_names
+from modal_nb.client.handle import Handle
 from modal_nb.client.obj import Obj
+from modal_nb.client.removed import Renamed
 from modal_nb.client.showing import Shown
 from modal_nb.client.subject import Subject, of_cls
 from modal_nb.exception import InvalidError, UsageError
@@ -25,17 +27,7 @@ from modal_nb.spec.storage import CloudBucketMount, Volume
 _PYTHON_TYPES: dict[str, type] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 
 
-class _Renamed:
-    """A name that Modal had once: reading it is an AttributeError with the new word."""
-
-    def __init__(self, hint: str) -> None:
-        self._hint = hint
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Never:
-        raise AttributeError(self._hint)
-
-
-class Cls(Shown):
+class Cls(Shown, Handle):
     """A class whose methods are served by containers; it stands in the place of the user's class.
 
     Made by ``@app.cls()``. Call it with the class's parameters as keywords to get an ``Obj``. Static
@@ -47,7 +39,7 @@ class Cls(Shown):
     __modal__: Declaration
     __signature__: inspect.Signature
 
-    lookup = _Renamed("Cls.lookup is gone: use Cls.from_name(app_name, name)")
+    lookup = Renamed("Cls.lookup is gone: use Cls.from_name(app_name, name)")
 
     def __init__(self, *args: Any, **_: Any) -> None:
         if len(args) == 3 and isinstance(args[1], tuple):
@@ -211,7 +203,7 @@ def handle(declaration: Declaration) -> Cls:
     return made
 
 
-class _Unbound:
+class _Unbound(Handle):
     """A method read from the class itself; every use says what was forgotten."""
 
     def __init__(self, cls_name: str, name: str) -> None:

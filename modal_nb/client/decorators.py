@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from modal_nb.client.handle import Handle
 from modal_nb.exception import InvalidError, UsageError
 from modal_nb.runtime.partial_function import Mark, PartialFunction
 from modal_nb.spec import checks
@@ -251,6 +252,12 @@ def _mixed() -> InvalidError:
 
 
 def _plain(name: str, function: Any) -> Callable[..., Any]:
+    if isinstance(function, Handle):
+        on_functions = "; on a function it stands below @app.function()" if name == "batched" else ""
+        raise InvalidError(
+            f"@{name} cannot decorate {function!r}, which containers serve already: put it on a plain method in "
+            f"the body of a class, and only @app.cls() on the class{on_functions}"
+        )
     if isinstance(function, type):
         raise InvalidError(
             f"@{name} cannot decorate the class {function.__name__!r}: decorate its methods, and the "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client.cls import handle
 from modal_nb.client.declaration import Declaration
+from modal_nb.client.handle import Handle
 from modal_nb.client.method import Function
 from modal_nb.client.obj import Obj
 from modal_nb.client.schema import declare
@@ -75,6 +76,12 @@ class AppFunction(Function):
     def _label(self) -> str:
         return self._spec.name
 
+    def _no_autoscaler(self, face: str) -> InvalidError:
+        return InvalidError(
+            f"{self._label}.{face} is not supported by this version of modal_nb: use "
+            f"{self._label}.update_autoscaler(...), which returns all settings, too"
+        )
+
 
 def made_of(app: App, name: str, raw_f: Any, given: Mapping[str, Any], options: Options) -> AppFunction:
     """The handle of a function that passed ``check_function``."""
@@ -135,6 +142,10 @@ def _plain(raw_f: Any) -> Callable[..., Any]:
                 f"with @app.cls()"
             )
         return raw_f.raw_f
+    if isinstance(raw_f, Handle):
+        raise TypeError(
+            f"@app.function() cannot decorate {raw_f!r}, which containers serve already: put it on a plain function"
+        )
     if not callable(raw_f):
         raise InvalidError(f"@app.function() decorates a function, not {raw_f!r} ({checks.kind(raw_f)})")
     plain: Callable[..., Any] = raw_f

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from modal_nb.exception import DeprecationError, UsageError
+from modal_nb.exception import DeprecationError, InvalidError, UsageError
+from modal_nb.spec import checks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +45,6 @@ _RENAMED = {
     "concurrency_limit": "`concurrency_limit` was renamed: use `max_containers`",
     "container_idle_timeout": "`container_idle_timeout` was renamed: use `scaledown_window`",
     "allow_concurrent_inputs": "use `@modal_nb.concurrent(max_inputs=...)` below the decorator instead",
-    "max_inputs": "`max_inputs=1` was renamed: use `single_use_containers=True`",
     "interactive": "`interactive` is gone: containers can be attached to at any time",
 }
 
@@ -66,9 +67,28 @@ def collect(decorator: str, local: Mapping[str, Any]) -> dict[str, Any]:
             f"parentheses? "
             f"Write @{decorator}()."
         )
-    for name in local["others"]:
+    others = dict(local["others"])
+    max_inputs = others.pop("max_inputs", None)
+    for name in others:
         raise _no_keyword(decorator, name, local)
-    return {name: value for name, value in local.items() if name not in {"self", "positional", "others"}}
+    given = {name: value for name, value in local.items() if name not in {"self", "positional", "others"}}
+    if max_inputs is not None:
+        _check_one_input(max_inputs)
+        given["single_use_containers"] = True
+    return given
+
+
+def _check_one_input(max_inputs: Any) -> None:
+    """``max_inputs=1`` is an old spelling that still works, told at the line of the decorator."""
+    if checks.integer("max_inputs", max_inputs, 1) > 1:
+        raise InvalidError(
+            f"`max_inputs` of the decorator can only be 1, not {max_inputs}: a container that serves one input and "
+            f"ends, now `single_use_containers=True`. For several inputs at a time put "
+            f"@modal_nb.concurrent(max_inputs={max_inputs}) below the decorator."
+        )
+    warnings.warn(
+        "`max_inputs=1` was renamed: use `single_use_containers=True`", DeprecationError, stacklevel=4
+    )
 
 
 def _no_keyword(decorator: str, name: str, local: Mapping[str, Any]) -> Exception:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Never
 from modal_nb.client import binding, single
 from modal_nb.client.dual import dual
 from modal_nb.client.fanout import Fanout, Inputs
+from modal_nb.client.handle import Handle
+from modal_nb.client.removed import Renamed
 from modal_nb.client.spawning import SpawnFaces
 from modal_nb.client.streams import AsyncItems, Items
 from modal_nb.exception import InvalidError
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
     from modal_nb.client.pool import Pool
 
 
-class Function(SpawnFaces):
+class Function(SpawnFaces, Handle):
     """A method of an instance; ``obj.name`` gives one.
 
     Call it by ``.remote(...)``, ``.local(...)``, ``.map(...)``, ``.spawn(...)``.
     """
+
+    lookup = Renamed(
+        "Function.lookup is gone: use Cls.from_name(app_name, name), whose instances have the methods"
+    )
 
     def __init__(self, obj: Obj, spec: MethodSpec) -> None:
         self._obj = obj
@@ -197,16 +203,21 @@ class Function(SpawnFaces):
 
     def update_autoscaler(self, **_settings: Any) -> Never:
         """Methods share the pool of their instance: use ``obj.update_autoscaler(...)``."""
-        raise InvalidError(
-            f"{self._label}.update_autoscaler cannot be used on a method, because all methods share the containers of "
-            "their instance: call update_autoscaler on the instance"
-        )
+        raise self._no_autoscaler("update_autoscaler")
 
     def keep_warm(self, *_args: Any, **_kwargs: Any) -> Never:
         """Gone: use ``obj.update_autoscaler(min_containers=...)``."""
         raise InvalidError(
             f"{self._label}.keep_warm is gone: call update_autoscaler(min_containers=...) on the instance"
         )
+
+    def __getattr__(self, name: str) -> Never:
+        if name == "autoscaler":
+            raise self._no_autoscaler(name)
+        raise AttributeError(f"'Function' object has no attribute {name!r}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name != "lookup"]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Never:
         raise TypeError(
@@ -234,6 +245,7 @@ class Function(SpawnFaces):
 
     def _check_generator(self) -> None:
         """InvalidError where the method is known not to give items."""
+        self._check_no_endpoint("remote_gen")
         if self._obj.__modal__.declaration.spec is not None and not self._spec.is_generator:
             raise InvalidError(
                 f"{self._label} is not a generator, so it cannot be called with .remote_gen: use .remote(...) for its "
@@ -242,15 +254,24 @@ class Function(SpawnFaces):
 
     def _check_plain(self, face: str) -> None:
         """InvalidError where this face cannot call this kind of method."""
-        if self._spec.web:
-            raise InvalidError(
-                f"{self._label} is a web endpoint ({self._spec.web}), which cannot be called with .{face}"
-            )
+        self._check_no_endpoint(face)
         if self._spec.is_generator:
             remedy = (
                 "iterate .remote_gen(...) instead" if face == "remote" else "call .remote_gen for each input"
             )
             raise InvalidError(f"{self._label} is a generator, which cannot be called with .{face}: {remedy}")
+
+    def _check_no_endpoint(self, face: str) -> None:
+        if self._spec.web:
+            raise InvalidError(
+                f"{self._label} is a web endpoint ({self._spec.web}), which cannot be called with .{face}"
+            )
+
+    def _no_autoscaler(self, face: str) -> InvalidError:
+        return InvalidError(
+            f"{self._label}.{face} cannot be used on a method, because all methods share the containers of "
+            "their instance: call update_autoscaler on the instance"
+        )
 
 
 async def _enter_then(service: Any, result: Awaitable[Any]) -> Any:

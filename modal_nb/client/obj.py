@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modal_nb.client.binding import bind
 from modal_nb.client.declaration import Declaration, served_names
 from modal_nb.client.dual import dual
+from modal_nb.client.handle import Handle
 from modal_nb.client.method import Function
 from modal_nb.client.showing import ObjFaces, mimebundle_of
 from modal_nb.exception import ExecutionError
@@ -88,7 +89,7 @@ class Instance:
         return "__new__" in {name for base in user_cls.__mro__[:-1] for name in vars(base)}
 
 
-class Obj:
+class Obj(Handle):
     """An instance of a served class; its methods are called by ``obj.name.remote(...)``.
 
     Made by calling the ``Cls``. Making one does nothing: no container starts and no argument is checked

@@ -219,7 +219,6 @@ def test_a_custom_init_is_refused_also_when_inherited(app):
         ("concurrency_limit", "max_containers"),
         ("container_idle_timeout", "scaledown_window"),
         ("allow_concurrent_inputs", "concurrent"),
-        ("max_inputs", "single_use_containers"),
     ],
 )
 def test_old_spellings_name_the_new_word(app, old, new):
@@ -256,7 +255,12 @@ def test_names_that_are_gone_say_the_new_word(old, new):
 
 
 def test_lookup_says_from_name():
-    assert "use Cls.from_name(app_name, name)" in refusal(AttributeError, lambda: modal.Cls.lookup)
+    assert refusal(AttributeError, lambda: modal.Cls.lookup) == (
+        "Cls.lookup is gone: use Cls.from_name(app_name, name)"
+    )
+    assert refusal(AttributeError, lambda: modal.Function.lookup) == (
+        "Function.lookup is gone: use Cls.from_name(app_name, name), whose instances have the methods"
+    )
 
 
 def test_an_unknown_name_of_the_face():

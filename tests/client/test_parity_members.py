@@ -202,6 +202,14 @@ def test_a_web_endpoint_has_no_other_door(face):
     assert Site().page.local() == "page"
 
 
+def test_a_web_endpoint_is_no_generator_either():
+    page = Site().page
+    for face in (page.remote_gen, page.remote_gen.aio):
+        assert refusal(InvalidError, face) == (
+            "Site.page is a web endpoint (fastapi_endpoint), which cannot be called with .remote_gen"
+        )
+
+
 def test_what_is_not_decorated_is_plain_python_on_an_instance_and_on_the_class():
     model = Model(size=5)
     assert (model.added(1), model.named(), model.doubled, model.helper()) == (2, "Model", 10, "helped")
