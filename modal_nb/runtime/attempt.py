@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import types
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from modal_nb.exception import InvalidError, RequestSizeError
@@ -81,11 +81,18 @@ def call_user(bound: BoundMethod, inputs: Inputs, index: int) -> Any:
     return packed(bound, bound.call(*args, **kwargs))
 
 
-async def await_user(bound: BoundMethod, inputs: Inputs, index: int) -> tuple[str, Any]:
-    """Nothing may leave a task but its result: asyncio ends the whole loop for SystemExit."""
+async def await_user(bound: BoundMethod, inputs: Inputs, index: int) -> Any:
+    """``call_user`` for an async method."""
+    args, kwargs = inputs[index]
+    return packed(bound, await bound.call(*args, **kwargs))
+
+
+async def guarded(code: Awaitable[Any]) -> tuple[str, Any]:
+    """(outcome, what ``code`` gave or raised). Nothing may leave a task but its result: asyncio ends the whole loop for
+    SystemExit.
+    """
     try:
-        args, kwargs = inputs[index]
-        return reply.OK, packed(bound, await bound.call(*args, **kwargs))
+        return reply.OK, await code
     except asyncio.CancelledError:
         raise
     except KeyboardInterrupt as error:

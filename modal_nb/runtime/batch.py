@@ -6,7 +6,6 @@ parameter and returns one list as long as they are. What breaks a rule is the ou
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import time
@@ -89,17 +88,10 @@ class Batch:
         call, good = self._call()
         return self._taken_apart(call(), good)
 
-    async def arun(self) -> tuple[str, Any]:
-        """The same for an async method. Nothing may leave a task but its result."""
-        try:
-            call, good = self._call()
-            return reply.OK, self._taken_apart(await call(), good)
-        except asyncio.CancelledError:
-            raise
-        except KeyboardInterrupt as error:
-            return reply.INTERRUPTED, error
-        except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this batch
-            return reply.ERROR, error
+    async def arun(self) -> list[Outcome]:
+        """The same for an async method."""
+        call, good = self._call()
+        return self._taken_apart(await call(), good)
 
     def _call(self) -> tuple[Callable[[], Any], list[Outcome | None]]:
         """The method with its lists, and for each input the outcome that it has already."""

@@ -18,6 +18,7 @@ from modal_nb.runtime.attempt import (
     collect,
     end_of_chunk,
     end_of_stream,
+    guarded,
     not_begun,
     open_message,
     refuse,
@@ -171,7 +172,7 @@ class Runner:
         chunk = ChunkReply()
         while (index := ticket.begin_next()) is not None:
             context.serve_next(ticket.name_of(index, many=inputs.many))
-            outcome, value = await self.arms.run_task(ticket, await_user(bound, inputs, index))
+            outcome, value = await self.arms.run_task(ticket, guarded(await_user(bound, inputs, index)))
             if not inputs.many:
                 return single(outcome, value, told=self._told)
             if (last := self._collected(ticket, chunk, outcome, value)) is not None:
@@ -194,7 +195,7 @@ class Runner:
             if not batch.size:
                 return batch.replies(reply.OK, [])
             context.serve_next(batch.name())
-            return batch.replies(*await self.arms.run_task(batch.ticket, batch.arun()))
+            return batch.replies(*await self.arms.run_task(batch.ticket, guarded(batch.arun())))
 
     @contextmanager
     def _batch(self, messages: Messages, method: str) -> Iterator[Batch]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from modal_nb.exception import InvalidError
 from modal_nb.runtime import reply
 from modal_nb.runtime.arms import Arms
-from modal_nb.runtime.attempt import check_size, refuse_unfinished
+from modal_nb.runtime.attempt import check_size, guarded, refuse_unfinished
 from modal_nb.runtime.outlet import Outlet
 from modal_nb.runtime.payload import Frame, Inputs, dumps
 from modal_nb.runtime.service import BoundMethod
@@ -66,14 +66,11 @@ def _iterator(bound: BoundMethod, made: Any) -> Any:
 async def _awaited(arms: Arms, ticket: Ticket, bound: BoundMethod, made: Any) -> tuple[str, Any]:
     """An ``async def`` that returns its iterator."""
 
-    async def code() -> tuple[str, Any]:
-        return await _guarded(_found())
-
-    async def _found() -> tuple[str, Any]:
-        return reply.OK, _iterator(bound, await made)
+    async def found() -> Any:
+        return _iterator(bound, await made)
 
     try:
-        return await arms.run_task(ticket, code())
+        return await arms.run_task(ticket, guarded(found()))
     finally:
         made.close()  # else Python warns where the task was cancelled before it began
 
@@ -158,34 +155,20 @@ async def _async_items(
 ) -> tuple[str, Any]:
     """One task from the first item to the end: context variables and task groups of a generator rely on it."""
     try:
-        return await _guarded(_send_all(ticket, bound, source, outlet))
+        return await guarded(_send_all(ticket, bound, source, outlet))
     finally:
         await _aclose(bound, source)
 
 
-async def _send_all(
-    ticket: Ticket, bound: BoundMethod, source: AsyncIterator[Any], outlet: Outlet
-) -> tuple[str, Any]:
+async def _send_all(ticket: Ticket, bound: BoundMethod, source: AsyncIterator[Any], outlet: Outlet) -> None:
     while True:
         await outlet.room(lambda: ticket.cancelled)
         if ticket.cancelled:
-            return reply.CANCELLED, None
+            raise asyncio.CancelledError
         value = await anext(source, _END)
         if value is _END:
-            return reply.OK, None
+            return
         outlet.put(_packed(bound, value, wanted=outlet.wanted))
-
-
-async def _guarded(code: Awaitable[tuple[str, Any]]) -> tuple[str, Any]:
-    """Nothing may leave a task but its result: asyncio ends the whole loop for SystemExit."""
-    try:
-        return await code
-    except asyncio.CancelledError:
-        raise
-    except KeyboardInterrupt as error:
-        return reply.INTERRUPTED, error
-    except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this input
-        return reply.ERROR, error
 
 
 async def _aclose(bound: BoundMethod, source: AsyncIterator[Any]) -> None:
