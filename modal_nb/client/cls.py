@@ -121,9 +121,9 @@ class Cls(Shown, Handle):
     def with_concurrency(self, *, max_inputs: int, target_inputs: int | None = None) -> Cls:
         """A variant whose containers run up to ``max_inputs`` inputs at a time, as ``@concurrent``.
 
-        0 changes nothing.
+        0 alone changes nothing.
         """
-        if max_inputs == 0 and not isinstance(max_inputs, bool):
+        if type(max_inputs) is int and max_inputs == 0 and target_inputs is None:
             return self._changed(Overrides())
         concurrency = Concurrency.declared(max_inputs=max_inputs, target_inputs=target_inputs)
         return self._changed(Overrides(concurrency=concurrency))

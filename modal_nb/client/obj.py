@@ -159,9 +159,15 @@ class Obj(Handle):
     def _local_attribute(self, name: str) -> Any:
         instance = self.__modal__
         if not instance.may_have(name):
-            spec = instance.declaration.spec
+            declaration = instance.declaration
+            if hasattr(type(instance.cls), name):
+                hint = (
+                    f"{name!r} belongs to the class, not to an instance: write {declaration.name}.{name}(...)"
+                )
+                raise AttributeError(hint, name=name, obj=self)
+            spec = declaration.spec
             methods = ", ".join(method.name for method in spec.methods) if spec else ""
-            what = f"{instance.declaration.name} has no method or attribute {name!r}"
+            what = f"{declaration.name} has no method or attribute {name!r}"
             raise AttributeError(f"{what}; its methods: {methods or 'none'}", name=name, obj=self)
         return getattr(instance.service().instance, name)
 

@@ -14,6 +14,8 @@ from modal_nb.exception import InvalidError
 
 T = TypeVar("T")
 
+#: a "u" is mostly spoken as "you"
+_VOWEL = re.compile(r"[aeio]|u[np](?!i)", re.IGNORECASE)
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -23,8 +25,8 @@ def kind(value: object) -> str:
 
 
 def an(noun: str) -> str:
-    """The noun with its article: "a str", "an int"; names of types with a "u" are mostly spoken as "you"."""
-    return f"{'an' if noun[:1].lower() in {*'aeio'} else 'a'} {noun}"
+    """The noun with its article, as it is spoken: "a str", "an int", "a UUID", "an Unset"."""
+    return f"{'an' if _VOWEL.match(noun) else 'a'} {noun}"
 
 
 def integer(option: str, value: Any, low: int | None = None, high: int | None = None) -> int:

@@ -74,7 +74,7 @@ def _exceptions(value: Any) -> tuple[type[BaseException], ...]:
             )
     if not classes:
         raise InvalidError(
-            "`on` must name at least one exception class, not (); leave it out for all of them"
+            f"`on` must name at least one exception class, not {value!r}; leave it out for all of them"
         )
     return tuple(classes)
 

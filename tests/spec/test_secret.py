@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from modal_nb.exception import InvalidError
@@ -28,7 +30,14 @@ def test_a_wrong_value_is_named_and_not_shown(wrong):
 
 @pytest.mark.parametrize(
     ("value", "named"),
-    [(1, "an int"), (b"x", "a bytes"), (["x"], "a list"), (object(), "an object"), (int, "a class int")],
+    [
+        (1, "an int"),
+        (b"x", "a bytes"),
+        (["x"], "a list"),
+        (object(), "an object"),
+        (int, "a class int"),
+        (uuid.UUID(int=1), "a UUID"),
+    ],
 )
 def test_the_type_of_a_wrong_value_has_its_article(value, named):
     with pytest.raises(InvalidError) as caught:
