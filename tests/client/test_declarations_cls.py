@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import pytest
 
@@ -209,6 +210,37 @@ def test_concurrency_and_batching_variants(served):
         served.with_concurrency(max_inputs=2, target_inputs=3)
     with pytest.raises(InvalidError, match="`wait_ms` must be between 0 and 600000"):
         served.with_batching(max_batch_size=2, wait_ms=-1)
+
+
+def test_of_modes_that_are_given_twice_the_later_one_counts(served):
+    one = served.with_concurrency(max_inputs=4, target_inputs=2).with_concurrency(max_inputs=3)
+    two = served.with_batching(max_batch_size=4, wait_ms=5).with_batching(max_batch_size=2, wait_ms=1)
+    assert (one.__modal__.options.concurrency, two.__modal__.options.batching) == (
+        Concurrency(3),
+        Batching(2, 1),
+    )
+
+
+def test_variants_may_be_given_in_any_order(served):
+    steps = (
+        lambda cls: cls.with_options(timeout=7, max_containers=5),
+        lambda cls: cls.with_concurrency(max_inputs=3),
+        lambda cls: cls.with_batching(max_batch_size=2, wait_ms=1),
+    )
+    made = set()
+    for one, two, three in itertools.permutations(steps):
+        made.add(three(two(one(served))).__modal__.options.key({}))
+    assert len(made) == 1
+
+
+def test_retries_of_a_class_are_not_checked_against_its_generators(app):
+    @app.cls(retries=2)
+    class Model:
+        @modal.method()
+        def items(self):
+            yield 1
+
+    assert Model.__modal__.options.retries.max_retries == 2
 
 
 @pytest.mark.parametrize("name", ["min_containers", "image", "startup_timeout", "enable_memory_snapshot"])

@@ -117,27 +117,6 @@ FACES = {
 # ---- decorators
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"max_batch_size": 0, "wait_ms": 1}, "`max_batch_size` must be between 1 and 1000, not 0"),
-        ({"max_batch_size": 1001, "wait_ms": 1}, "`max_batch_size` must be between 1 and 1000, not 1001"),
-        ({"max_batch_size": 1, "wait_ms": -1}, "`wait_ms` must be between 0 and 600000, not -1"),
-        ({"max_batch_size": 1, "wait_ms": 600_001}, "`wait_ms` must be between 0 and 600000, not 600001"),
-    ],
-)
-def test_batches_have_bounds_in_the_decorator_and_in_the_variant(given, sentence):
-    assert refusal(InvalidError, modal.batched, **given) == sentence
-    assert refusal(InvalidError, Model.with_batching, **given) == sentence
-
-
-def test_a_target_over_the_maximum_is_refused_in_the_decorator_and_in_the_variant():
-    for make in (modal.concurrent, Model.with_concurrency):
-        assert refusal(InvalidError, make, max_inputs=2, target_inputs=3) == (
-            "`target_inputs` (3) cannot be greater than `max_inputs` (2); lower the target or raise the maximum"
-        )
-
-
 def test_methods_and_hooks_are_told_apart_by_one_sentence():
     sentence = (
         "Interface decorators (@method, @batched, web) cannot be combined with lifecycle decorators (@enter, @exit): "
