@@ -84,7 +84,6 @@ def test_a_class_of_an_app_that_is_not_deployed_is_not_found(failing):
         ({"volumes": {"/data": modal.Volume.from_name("data")}}, "volumes"),
         ({"block_network": True}, "block_network"),
         ({"region": "eu"}, "region"),
-        ({"retries": 2}, "retries"),
         ({"ephemeral_disk": 1000}, "ephemeral_disk"),
         ({"proxy": modal.Proxy.from_name("proxy")}, "proxy"),
         ({"restrict_modal_access": True}, "restrict_modal_access"),
@@ -115,7 +114,6 @@ def test_what_no_back_end_can_do_yet_is_refused_by_name_at_first_use(own, home, 
 @pytest.mark.parametrize(
     ("mark", "named"),
     [
-        (modal.batched(max_batch_size=2, wait_ms=1), "batched"),
         (modal.fastapi_endpoint(), "fastapi_endpoint"),
         (modal.asgi_app(), "asgi_app"),
         (modal.wsgi_app(), "wsgi_app"),
@@ -129,18 +127,6 @@ def test_a_kind_of_method_that_no_back_end_serves_yet_is_refused_by_name(own, ho
         def use(self): ...
 
     with pytest.raises(modal.exception.InvalidError, match=named):
-        Model().use.remote()
-    assert not home.pools("Model")
-
-
-def test_concurrency_that_no_back_end_serves_yet_is_refused_by_name(own, home):
-    @own.cls()
-    @modal.concurrent(max_inputs=2)
-    class Model:
-        @modal.method()
-        def use(self): ...
-
-    with pytest.raises(modal.exception.UnsupportedOptionError, match="concurrent"):
         Model().use.remote()
     assert not home.pools("Model")
 
