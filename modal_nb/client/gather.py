@@ -28,6 +28,8 @@ _WORK = 0.002
 _LARGEST = 128
 #: bytes in one message, unless one input alone takes more
 _HEAVIEST = 1 << 20
+#: bytes of results in one reply of a batch, by what came so far: other chunks end early, a batch has run as a whole
+_HEAVIEST_REPLY = 4 << 20
 #: seconds until a message that found the queue full is sent again
 _ROOM_AFTER = 0.1
 #: messages that keep a pool busy; below that nothing is held back. Where a container runs many side by side, or as
@@ -54,6 +56,9 @@ class Gatherer:
         self._on_result = on_result
         self._call_id = pool.app.session.kept.next_id()
         self._largest, self._busy = _bounds(pool.spec, method)
+        self._batched = method in pool.batches
+        #: bytes of a result, where there were most; 0: none has come
+        self._heaviest = 0
         self._lock = threading.Lock()
         #: inputs as a chunk carries them: packed when they come, so that later changes to them do not show
         self._gathered: list[Any] = []
@@ -107,10 +112,16 @@ class Gatherer:
         on_their_way = len(self._calls)
         if on_their_way < self._busy:
             return True
-        seconds = self._pool.seconds.get(self._method)
+        seconds, most = self._pool.seconds.get(self._method), self._most()
         if seconds is None:
-            return on_their_way < _SINGLES or len(self._gathered) >= self._largest
-        return len(self._gathered) >= max(1, min(self._largest, int(_WORK / max(seconds, 1e-9))))
+            return on_their_way < _SINGLES or len(self._gathered) >= most
+        return len(self._gathered) >= max(1, min(most, int(_WORK / max(seconds, 1e-9))))
+
+    def _most(self) -> int:
+        """Inputs that one message may have."""
+        if not self._batched:
+            return self._largest
+        return min(self._largest, _HEAVIEST_REPLY // self._heaviest or 1) if self._heaviest else 1
 
     def _send(self) -> None:
         """Called with the lock held, so that messages leave in the order of their inputs."""
@@ -136,6 +147,8 @@ class Gatherer:
         if isinstance(result, Packet) and outcome.is_queue_full(self._pool, result):
             self._wait_for_room(call)
             return
+        if self._batched and isinstance(result, Packet):
+            self._heaviest = max(self._heaviest, len(result.body) // max(count, 1))
         self._on_result(first, count, result)
         if call.outstanding > 0:
             return
