@@ -143,10 +143,11 @@ class Batch:
 
 def lists(bound: BoundMethod, arguments: Sequence[Arguments]) -> tuple[list[list[Any]], dict[str, list[Any]]]:
     """One list for each parameter, in the order of the callers. InvalidError where a caller does not fit."""
-    parameters = _parameters(bound)
+    signature = inspect.signature(bound.call)
+    parameters = _parameters(bound, signature)
     columns: dict[str, list[Any]] = {parameter.name: [] for parameter in parameters}
     for args, kwargs in arguments:
-        given = _given(bound, parameters, args, kwargs)
+        given = _given(bound, signature, args, kwargs)
         for name, column in columns.items():
             column.append(given[name])
     by_name = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
@@ -156,8 +157,8 @@ def lists(bound: BoundMethod, arguments: Sequence[Arguments]) -> tuple[list[list
     )
 
 
-def _parameters(bound: BoundMethod) -> list[inspect.Parameter]:
-    parameters = list(inspect.signature(bound.call).parameters.values())
+def _parameters(bound: BoundMethod, signature: inspect.Signature) -> list[inspect.Parameter]:
+    parameters = list(signature.parameters.values())
     for parameter in parameters:
         if parameter.kind not in _PLAIN:
             raise InvalidError(
@@ -167,18 +168,18 @@ def _parameters(bound: BoundMethod) -> list[inspect.Parameter]:
 
 
 def _given(
-    bound: BoundMethod, parameters: list[inspect.Parameter], args: tuple[Any, ...], kwargs: dict[str, Any]
+    bound: BoundMethod, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     try:
-        given = inspect.signature(bound.call).bind(*args, **kwargs).arguments
+        given = signature.bind(*args, **kwargs).arguments
     except TypeError as error:
         problem = str(error)
     else:
-        missing = [p.name for p in parameters if p.name not in given]
+        missing = [name for name in signature.parameters if name not in given]
         if not missing:
             return given
         problem = f"missing {', '.join(map(repr, missing))}"
-    names = ", ".join(p.name for p in parameters) or "none"
+    names = ", ".join(signature.parameters) or "none"
     raise InvalidError(
         f"{bound.label} is batched: every caller gives every parameter ({names}), and defaults are not used. One call "
         f"of this batch does not: {problem}"
