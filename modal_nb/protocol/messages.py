@@ -163,10 +163,13 @@ class AutoscalerSettings(Content, frozen=True, kw_only=True):
 
 
 class PoolStats(Content, frozen=True, kw_only=True):
+    """Modal's four numbers; and seconds until a start that is wanted is tried, because others failed: else 0.0."""
+
     backlog: int
     num_total_runners: int
     num_running_inputs: int
     input_headroom: int
+    back_off: float = 0.0
 
 
 class ContainerStop(Content, frozen=True, kw_only=True):
@@ -220,6 +223,8 @@ class PoolStatus(Content, frozen=True, kw_only=True):
     autoscaler: Autoscaler
     why: str
     containers: list[ContainerStatus]
+    #: the part of a report that ``supervisor/modes.py`` makes, and its "now"
+    modes: dict[str, Any] = {}
 
 
 class AppStatus(Content, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from modal_nb.scheduler import nesting, placement
 from modal_nb.scheduler.batcher import Lines
@@ -27,6 +28,10 @@ class PoolStats:
     #: batches sent so far, and the inputs in them
     batches: int = 0
     batched: int = 0
+    #: a start that is wanted may be tried at this scheduler time, because others failed, and how long that wait is in
+    #: all; whether the time is over, only who has a clock knows
+    back_off: float = 0.0
+    held_until: float = -inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class ContainerView:
     served: int
     #: why it drains
     reason: str = ""
+    #: inputs that run: all of a batch, all of a chunk
+    inputs: int = 0
 
 
 def stats(pool: Pool) -> PoolStats:
@@ -56,6 +63,7 @@ def stats(pool: Pool) -> PoolStats:
             else:
                 running += input.count
         headroom += max(0, pool.slots - container.taken) if container.ready else 0
+    held = _held(pool)
     return PoolStats(
         pool.queue.backlog + backlog + len(pool.postponed),
         len(pool.containers),
@@ -65,7 +73,16 @@ def stats(pool: Pool) -> PoolStats:
         pool.retried,
         pool.batches,
         pool.batched,
+        pool.back_off if held else 0.0,
+        pool.hold_until if held else -inf,
     )
+
+
+def _held(pool: Pool) -> bool:
+    """It will want to start a container when its back-off is over, and no input makes it try before."""
+    if pool.hold_until == -inf or (pool.queue.backlog and not pool.ready):
+        return False
+    return pool.wanted(pool.hold_until) > 0
 
 
 def views(pool: Pool) -> list[ContainerView]:
@@ -78,6 +95,7 @@ def views(pool: Pool) -> list[ContainerView]:
             container.taken,
             container.served,
             container.reason,
+            sum(input.count for input in container.running()),
         )
         for container in pool.containers.values()
     ]

@@ -12,6 +12,7 @@ from modal_nb.protocol.reports import MOST_POINTS, Report, birth
 from modal_nb.scheduler.reports import ContainerView, PoolStats
 from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.spec.lifecycle import CauseKind, ContainerState
+from modal_nb.supervisor.modes import modes, slots
 from modal_nb.supervisor.records import Container, Pool
 
 #: the dead that a report still shows: so many, for so many seconds
@@ -85,6 +86,7 @@ class Chronicle:
             },
             "queued": stats.backlog,
             "running": stats.num_running_inputs,
+            **modes(pool.spec, stats, now),
             "why": scheduler.why(number),
             "containers": sorted(containers, key=birth),
             "history": list(self._history),
@@ -96,8 +98,7 @@ class Chronicle:
     def _living(
         self, views: list[ContainerView], living: Mapping[int, Container], used: Used
     ) -> Iterator[dict[str, Any]]:
-        spec = self.pool.spec
-        slots = 1 if spec.limits.single_use else spec.concurrency.max_inputs
+        most = slots(self.pool.spec)
         for view in views:
             container = living.get(view.number)
             if container is not None:
@@ -106,8 +107,9 @@ class Chronicle:
                     container,
                     state=view.state,
                     since=view.since,
-                    running=len(view.running),
-                    slots=slots,
+                    running=view.taken,
+                    slots=most,
+                    inputs=view.inputs,
                     memory=memory,
                     cpu=cpu,
                     reason=view.reason,
@@ -122,12 +124,15 @@ def _container(
     ended: float | None = None,
     running: int = 0,
     slots: int = 0,
+    inputs: int = 0,
     memory: int | None = None,
     cpu: float | None = None,
     cause: str = "",
     reason: str = "",
 ) -> dict[str, Any]:
-    """One container in a report; times in the supervisor's seconds, memory in MiB, cpu in cores."""
+    """One container in a report; times in the supervisor's seconds, memory in MiB, cpu in cores. ``running`` of its
+    ``slots`` are in use, by ``inputs`` inputs: all of a batch are in one.
+    """
     return {
         "id": container.id,
         "state": state.value,
@@ -138,6 +143,7 @@ def _container(
         "served": container.served,
         "running": running,
         "slots": slots,
+        "inputs": inputs,
         "memory": memory,
         "cpu": cpu,
         "pid": container.process.pid if container.process else 0,

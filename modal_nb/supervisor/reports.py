@@ -10,6 +10,7 @@ from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import Kind, packet
 from modal_nb.scheduler.effects import FailInput, FailureKind
 from modal_nb.scheduler.scheduler import Scheduler
+from modal_nb.supervisor.modes import modes
 from modal_nb.supervisor.records import App, Client, Container, Pool
 
 _TAIL_LINES = 10
@@ -78,6 +79,7 @@ def pool_status(
             for view in views
             if view.number in containers
         ],
+        modes={"now": round(now, 6), **modes(pool.spec, stats, now)},
     )
 
 
