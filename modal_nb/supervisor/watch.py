@@ -66,7 +66,7 @@ class Watch:
             watched.watchers.setdefault(client, False)
             if watched.timer is not None:
                 watched.timer.cancel()
-            self._look(watched)
+            self._look(watched, client)
         self._sample_soon()
 
     def lost(self, client: Client) -> None:
@@ -121,12 +121,12 @@ class Watch:
         if watched.watchers:
             self._publish(watched, gone=True)
 
-    def _look(self, watched: _Watched) -> None:
+    def _look(self, watched: _Watched, asker: Client | None = None) -> None:
         watched.timer = None
         watched.looked = now = self._loop.time()
         watched.chronicle.note(self._reactor.scheduler.pool_stats(watched.chronicle.pool.number), now)
         if watched.watchers:
-            self._publish(watched)
+            self._publish(watched, asker)
             self._sample_soon()
 
     # -- what is told -------------------------------------------------------------------------------------------
@@ -136,15 +136,17 @@ class Watch:
         living = reactor.fleet.containers
         return watched.chronicle.report(reactor.scheduler, living, self._used, self._loop.time(), gone=gone)
 
-    def _publish(self, watched: _Watched, *, gone: bool = False) -> None:
+    def _publish(self, watched: _Watched, asker: Client | None = None, *, gone: bool = False) -> None:
+        """Tell all watchers what has changed; ``asker`` is told what time it is in any case: it counts down from it."""
         report = self._report(watched, gone=gone)
         if watched.sent is not None:  # time tells differences apart
             report["now"] = max(report["now"], watched.sent["now"] + 1e-6)
         diff = None if watched.sent is None else difference(watched.sent, report)
-        if diff is not None or watched.sent is None:
+        if diff is not None or watched.sent is None or asker is not None:
             watched.sent = report
         for client in list(watched.watchers):
-            self._tell(client, watched, diff)
+            only_time = {"pool": report["pool"], "now": report["now"]} if client is asker else None
+            self._tell(client, watched, diff or only_time)
         self._reactor.flush()
 
     def _tell(self, client: Client, watched: _Watched, diff: Diff | None) -> None:

@@ -45,6 +45,8 @@ class LivePanel(anywidget.AnyWidget, Panel):
         #: a view wants the whole state as a message
         self._asked = False
         self._whole_at = 0.0
+        #: the time of the newest report, and when it came
+        self._newest = (-1.0, 0.0)
         self._subscription: Subscription | None = None
         self._session = sessions.current()
         self._subscribe()
@@ -87,7 +89,7 @@ class LivePanel(anywidget.AnyWidget, Panel):
         if whole or asked or now >= self._whole_at:
             self._whole_at = now + _WHOLE_EVERY
             with self.hold_sync():
-                self.report = self._pools.state()
+                self.report = self._pools.state(now - self._newest[1])
             if asked:
                 self.send({"type": "report", "report": self.report})
             return None
@@ -106,6 +108,8 @@ class LivePanel(anywidget.AnyWidget, Panel):
                 whole = True
             elif self._pools.apply(news):
                 diffs.append(news)
+        if self._pools.now != self._newest[0]:
+            self._newest = self._pools.now, time.monotonic()
         return diffs, whole
 
     # -- commands: noted on whatever thread the comm is read, done on a thread of their own ----------------------------

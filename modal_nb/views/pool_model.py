@@ -30,10 +30,18 @@ class PoolModel:
         self.pools[diff["pool"]] = applied(known, diff)
         return True
 
-    def state(self) -> dict[str, Any]:
-        """The value of the widget's ``report`` trait."""
+    @property
+    def now(self) -> float:
+        """The moment of the newest report, in the supervisor's seconds."""
+        return max((report["now"] for report in self.pools.values()), default=0.0)
+
+    def state(self, later: float = 0.0) -> dict[str, Any]:
+        """The value of the widget's ``report`` trait, ``later`` seconds after the newest report: nothing has changed
+        since but the time, from which a page counts ages up and a back-off down.
+        """
+        later = later if self.connection == "connected" else 0.0
         return {
-            "pools": [self.pools[number] for number in sorted(self.pools)],
+            "pools": [self.pools[n] | {"now": self.pools[n]["now"] + later} for n in sorted(self.pools)],
             "connection": self.connection,
             "message": self.message,
         }
