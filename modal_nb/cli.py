@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from modal_nb.client import launcher, session
+from modal_nb.client.facts import facts
 from modal_nb.client.link import Link, LinkLost
 from modal_nb.exception import Error, NotFoundError
 from modal_nb.protocol import messages as ms
@@ -179,6 +180,8 @@ def _show_pool(console: Console, pool: ms.PoolStatus) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if pool.modes and (how := facts(pool.modes)):
+        console.print(f"    {'; '.join(how)}", highlight=False, markup=False, soft_wrap=True)
     if not pool.containers:
         return
     table = Table("container", "state", "pid", "age s", "inputs", box=None, padding=(0, 2, 0, 2))

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from modal_nb.client.facts import facts
 from modal_nb.protocol.reports import Report
 
 #: letters of one cell
@@ -65,7 +66,8 @@ def _pool(report: Report) -> str:
     head = f"{_strong(' · '.join(name for name in names if name))} {escaped(report['state'])}"
     settings = ", ".join(f"{name}={_setting(report['autoscaler'][name])}" for name in _SETTINGS)
     numbers = f"{report['queued']} queued, {report['running']} running; {settings}"
-    return f"<p>{head}<br>{escaped(numbers)}<br>{escaped(report['why'])}</p>{_table(report)}"
+    lines = [head, escaped(numbers), escaped(report["why"]), "; ".join(map(escaped, facts(report)))]
+    return f"<p>{'<br>'.join(line for line in lines if line)}</p>{_table(report)}"
 
 
 def _setting(value: int | None) -> str:

@@ -1,0 +1,71 @@
+"""In words, how the inputs of a pool run and what has come of it; nothing where it is as everywhere. Pure.
+
+``views/static/facts.js`` says the same in the live panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import ceil
+from typing import Any
+
+
+def facts(report: Mapping[str, Any]) -> list[str]:
+    """Short sentences about a report of a pool, or that part of it which ``modal-nb status`` is told."""
+    return [*_concurrency(report), *_batching(report), *_retries(report), *_back_off(report)]
+
+
+def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:
+    most, target = (report["concurrency"][name] for name in ("max_inputs", "target_inputs"))
+    if most > 1:
+        what = "inputs or batches" if report["batching"] else "inputs"
+        aims = f", aims at {target:,}" if target < most else ""
+        yield f"up to {most:,} {what} at a time per container{aims}"
+
+
+def _batching(report: Mapping[str, Any]) -> Iterator[str]:
+    batching, count = report["batching"], report["batches"]["count"]
+    so_far = f"{count:,} so far, {report['batches']['inputs'] / count:.1f} inputs on average" if count else ""
+    if len(batching) == 1:
+        yield f"batches of {_room(batching[0])}{f' ({so_far})' if so_far else ''}"
+        return
+    for one in batching:
+        yield f"batches of {one['method']}: {_room(one)}"
+    if batching and so_far:
+        yield f"batches: {so_far}"
+
+
+def _room(batching: Mapping[str, Any]) -> str:
+    wait = batching["wait_ms"] / 1000
+    waiting = f"waiting at most {_duration(wait)}" if wait else "without waiting"
+    return f"up to {batching['max_batch_size']:,}, {waiting}"
+
+
+def _retries(report: Mapping[str, Any]) -> Iterator[str]:
+    policy = report["retries"]
+    if policy is None:
+        return
+    most = policy["max_retries"]
+    so_far = [f"{report['retried']:,} so far"] * bool(report["retried"])
+    so_far += [f"{report['postponed']:,} waiting"] * bool(report["postponed"])
+    words = f"up to {most:,} {'retry' if most == 1 else 'retries'}, {_delay(policy)}"
+    yield f"{words} ({', '.join(so_far)})" if so_far else words
+
+
+def _delay(policy: Mapping[str, Any]) -> str:
+    first = min(policy["initial_delay"], policy["max_delay"])
+    if not first:
+        return "at once"
+    grows = policy["max_retries"] > 1 and policy["backoff_coefficient"] > 1 and first < policy["max_delay"]
+    return f"{'first ' if grows else ''}after {_duration(first)}"
+
+
+def _back_off(report: Mapping[str, Any]) -> Iterator[str]:
+    back_off = report["back_off"]
+    if back_off is not None and back_off["until"] > report["now"]:
+        seconds = ceil(back_off["until"] - report["now"])
+        yield f"starts are held back after failures: next try in {seconds} s"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
