@@ -1,4 +1,4 @@
-// Shows the panel without Python: ?scene=busy|still|empty|idle|loading|lost|ended|asleep|error|pending|fifty|hostile|app
+// Shows the panel without Python: ?scene=busy|still|empty|idle|loading|lost|ended|asleep|error|pending|modes|held|several|fifty|hostile|app
 // &theme=light|dark|none
 import panel from "../modal_nb/views/static/panel.js";
 import { FakeModel, Simulation } from "./simulation.js";

@@ -44,12 +44,46 @@ function fifty() {
   });
 }
 
+/** All that only some pools have, as far as one pool can have it. */
+function modes() {
+  const states = [["busy", 3], ["busy", 8], ["busy", 6], ["draining", 1]];
+  const containers = states.map(([state, running], index) => container(`ct-${31 + index}`, {
+    state, running, inputs: running * 11, slots: 8, born: NOW - 60 - index * 9, since: NOW - index, served: 470 - index * 60, cpu: 0.8,
+  }));
+  return pool({
+    service: "Classifier", parameters: "", queued: 37, running: 188, containers, history: madeHistory(NOW, 4, 200),
+    concurrency: { max_inputs: 8, target_inputs: 6 }, batching: [{ method: "classify", max_batch_size: 16, wait_ms: 100 }],
+    batches: { count: 1042, inputs: 11775 }, retries: { max_retries: 3, initial_delay: 1, backoff_coefficient: 2, max_delay: 60 },
+    retried: 5, postponed: 2, why: "35 queued, gathering a batch: it leaves when it is full, or its first input has waited for wait_ms; 2 failed and will be tried again",
+  });
+}
+
+/** Starts that fail: what is wanted waits. */
+function held() {
+  const dead = (id, back) => container(id, { state: "dead", born: NOW - back - 1, since: NOW - back, ended: NOW - back, served: 0, cause: "ended with exit code 1" });
+  return pool({
+    pool: 13, service: "Broken", parameters: "", autoscaler: { min_containers: 1, max_containers: null, buffer_containers: 0, scaledown_window: 60 },
+    containers: [dead("ct-51", 9), dead("ct-52", 8), dead("ct-53", 6)], back_off: { seconds: 16, until: NOW + 12 },
+    why: "starts failed: next try 16 s after the last, or when an input needs it",
+  });
+}
+
+function several() {
+  const method = (name, size, wait) => ({ method: name, max_batch_size: size, wait_ms: wait });
+  return pool({
+    pool: 14, service: "Several", parameters: "", concurrency: { max_inputs: 1000, target_inputs: 1000 },
+    batching: [method("embed", 1000, 0), method("rank_with_a_name_that_is_longer_than_most", 64, 2500)], batches: { count: 7, inputs: 7 },
+    retries: { max_retries: 1, initial_delay: 0, backoff_coefficient: 1, max_delay: 60 }, retried: 12345,
+    containers: [container("ct-71", { state: "busy", slots: 1000, running: 1000, inputs: 1000, memory: 2300, cpu: 3.9 })],
+  });
+}
+
 function hostile() {
   const at = (index) => HOSTILE[index % HOSTILE.length];
   const containers = HOSTILE.map((text, index) => container(index % 2 ? `ct-${index}` : text, {
     state: index % 3 ? "dead" : "starting", ended: index % 3 ? NOW - index : null, cause: text, reason: text, phase: text,
   }));
-  return pool({ service: at(48), parameters: at(1), app: { id: at(2), name: at(40) }, why: at(3) + at(53), containers });
+  return pool({ service: at(48), parameters: at(1), app: { id: at(2), name: at(40) }, why: at(3) + at(53), containers, batching: HOSTILE.slice(0, 4).map((method) => ({ method, max_batch_size: 2, wait_ms: 1 })) });
 }
 
 function report(...pools) {
@@ -69,6 +103,9 @@ export const SCENES = {
   asleep: () => ({ report: report(busy()), silent: true }),
   error: () => ({ report: report(busy()), options: { refuse: "max_containers=40 needs 40 processor cores; this machine has 8: lower it to 8" } }),
   pending: () => ({ report: report(busy()), options: { answerAfter: null } }),
+  modes: () => ({ report: report(modes()) }),
+  held: () => ({ report: report(held()) }),
+  several: () => ({ report: report(modes(), held(), several()) }),
   fifty: () => ({ report: report(fifty()), live: true }),
   hostile: () => ({ report: report(hostile()) }),
   app: () => ({

@@ -50,7 +50,7 @@ export function dice(seed) {
 
 export function container(id, changes = {}) {
   return {
-    id, state: "idle", phase: "", since: 990, born: 900, ended: null, served: 12, running: 0, slots: 1,
+    id, state: "idle", phase: "", since: 990, born: 900, ended: null, served: 12, running: 0, slots: 1, inputs: changes.running ?? 0,
     memory: 148, cpu: 0.02, pid: 4242, cause: "", reason: "", ...changes,
   };
 }
@@ -59,7 +59,8 @@ export function pool(changes = {}) {
   return {
     pool: 12, app: { id: "ap-1", name: "digits" }, service: "Forest", parameters: "trees=200", state: "running", now: 1000,
     autoscaler: { min_containers: 0, max_containers: 4, buffer_containers: 0, scaledown_window: 60 },
-    queued: 0, running: 0, why: "nothing is queued", containers: [], history: [], ...changes,
+    queued: 0, running: 0, concurrency: { max_inputs: 1, target_inputs: 1 }, batching: [], batches: { count: 0, inputs: 0 },
+    retries: null, retried: 0, postponed: 0, back_off: null, why: "nothing is queued", containers: [], history: [], ...changes,
   };
 }
 
@@ -127,7 +128,7 @@ export class Simulation {
 
   end(one, cause) {
     const { now } = this.pool;
-    const dead = { ...one, state: "dead", since: now, ended: now, running: 0, cause, memory: null, cpu: null };
+    const dead = { ...one, state: "dead", since: now, ended: now, running: 0, inputs: 0, cause, memory: null, cpu: null };
     this.push(this.set([dead]));
   }
 
@@ -154,7 +155,7 @@ export class Simulation {
       if (one.state === "starting") changed.push({ ...one, state: "entering", phase: "imports and enter hooks", since, memory: 41, cpu: 1 });
       else if (one.state === "entering") changed.push({ ...one, state: "idle", phase: "", since, memory: 120, cpu: 0.1 });
       else if (one.state !== "draining") {
-        changed.push({ ...one, state: busy ? "idle" : "busy", since, running: busy ? 0 : 1, served: one.served + (busy ? 1 : 0), cpu: busy ? 0.05 : 0.8 + this.next() * 0.2, memory: 140 + Math.round(this.next() * 20) });
+        changed.push({ ...one, state: busy ? "idle" : "busy", since, running: busy ? 0 : 1, inputs: busy ? 0 : 1, served: one.served + (busy ? 1 : 0), cpu: busy ? 0.05 : 0.8 + this.next() * 0.2, memory: 140 + Math.round(this.next() * 20) });
       }
     }
     const containers = this.set(changed);

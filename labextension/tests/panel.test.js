@@ -136,6 +136,44 @@ describe("states of the panel", () => {
   });
 });
 
+describe("how inputs run", () => {
+  const lines = () => [...place.querySelectorAll(".mnb-fact")].map((one) => one.textContent);
+
+  test("nothing is said of a plain pool", () => {
+    show(report(pool()));
+    expect(find(".mnb-facts").hidden).toBe(true);
+    expect(lines()).toEqual([]);
+  });
+
+  test("lines come, change in place and go with the reports", () => {
+    show(report(pool({ batching: [{ method: "f", max_batch_size: 4, wait_ms: 10 }] })));
+    const [line] = place.querySelectorAll(".mnb-fact");
+    diff({ batches: { count: 2, inputs: 5 }, retries: { max_retries: 1, initial_delay: 1, backoff_coefficient: 1, max_delay: 60 } });
+    expect(lines()).toEqual(["batches of up to 4, waiting at most 10 ms (2 so far, 2.5 inputs on average)", "up to 1 retry, after 1 s"]);
+    expect(place.querySelector(".mnb-fact")).toBe(line);
+    diff({ retries: null });
+    expect(lines()).toHaveLength(1);
+  });
+
+  test("a back-off counts down between reports, in a folded pool too, and is not read out each second", () => {
+    show(report(pool({ back_off: { seconds: 4, until: 1003.5 } }), pool({ pool: 13 })));
+    expect(lines()).toEqual(["starts are held back after failures: next try in 4 s"]);
+    named("Fold Forest").click();
+    vi.advanceTimersByTime(1000);
+    expect(lines()).toEqual(["starts are held back after failures: next try in 3 s"]);
+    expect(find(".mnb-facts").closest("[aria-live]")).toBe(null);
+    expect(words(".mnb-voice")).not.toMatch(/held back/);
+    vi.advanceTimersByTime(3000);
+    expect(lines()).toEqual([]);
+  });
+
+  test("it counts from the moment that a difference of the time alone tells", () => {
+    show(report(pool({ back_off: { seconds: 60, until: 1060 } })));
+    diff({ now: 1041 });
+    expect(lines()).toEqual(["starts are held back after failures: next try in 19 s"]);
+  });
+});
+
 describe("settings", () => {
   beforeEach(() => show(report(pool())));
 
@@ -326,7 +364,7 @@ describe.each(HOSTILE.map((text, index) => [index, text]))("hostile string %d", 
   test("stays text wherever it comes from", () => {
     const dead = container(`dead${text}`, { state: "dead", ended: 990, cause: text });
     const containers = [container(text, { state: "starting", reason: text, phase: text }), dead];
-    const evil = pool({ service: text, parameters: text, app: { id: text, name: text }, why: text, containers, state: text, autoscaler: { min_containers: text } });
+    const evil = pool({ service: text, parameters: text, app: { id: text, name: text }, why: text, containers, state: text, batching: [{ method: text }, { method: text }], autoscaler: { min_containers: text } });
     show({ pools: [evil], connection: "connected", message: text });
     named("Start one").click();
     model.push({ type: "answer", id: commands()[0].id, ok: false, error: text });

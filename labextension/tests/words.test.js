@@ -48,6 +48,7 @@ test.each([
   [{ state: "starting", reason: "waits for memory", phase: "its process starts" }, "waits for memory"],
   [{ state: "entering", phase: "imports and enter hooks" }, "imports and enter hooks"],
   [{ state: "draining", running: 2 }, "finishes 2 inputs"],
+  [{ state: "draining", running: 1, slots: 4, inputs: 16 }, "finishes 16 inputs"],
   [{ state: "draining" }, "runs its exit hooks"],
   [{ state: "dead", cause: "stopped: idle" }, "stopped: idle"],
 ])("the detail of %o", (changes, words) => expect(detail(container(changes))).toBe(words));
@@ -65,6 +66,7 @@ test("a tally leaves out what is not there", () => {
 test("a kill says what happens to the inputs", () => {
   expect(killQuestion(container({}))).toBe("Kill ct-7?");
   expect(killQuestion(container({ running: 2 }))).toBe("Kill ct-7? Its running inputs start again elsewhere.");
+  expect(killQuestion(container({ running: 1, inputs: 16 }))).toBe("Kill ct-7? Its running inputs start again elsewhere.");
 });
 
 test("sentences that differ only in numbers have one gist", () => expect(gist("3 queued")).toBe(gist("14 queued")));

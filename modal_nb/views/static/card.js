@@ -2,7 +2,8 @@
 import { askAbandoned, askAnswered, askReported, askWaited, asked } from "./asks.js";
 import { abandoned, answered, newEdits, reported, waited } from "./edits.js";
 import { count, cut } from "./words.js";
-import { element, glyph, newId, setAttribute, setGlyph, setText, showText } from "./elements.js";
+import { facts } from "./facts.js";
+import { arrange, element, glyph, newId, setAttribute, setGlyph, setText, showText } from "./elements.js";
 import { newMemory, remember, span } from "./history.js";
 import { ContainerList } from "./containers.js";
 import { LoadChart } from "./charts.js";
@@ -25,6 +26,23 @@ class Figure {
   update(value) {
     setText(this.value, count(value));
     setAttribute(this.element, "data-zero", value === 0);
+  }
+}
+
+/** Quiet sentences on how inputs run. No live region: one of them counts down. */
+class Facts {
+  constructor() {
+    this.element = element("div", { class: "mnb-facts", role: "list", "aria-label": "How inputs run" });
+  }
+
+  update(facts) {
+    const lines = facts.map((_, index) => this.element.children[index] ?? element("div", { class: "mnb-fact", role: "listitem" }));
+    lines.forEach((line, index) => {
+      setAttribute(line, "data-kind", facts[index].kind);
+      showText(line, facts[index].text, 200);
+    });
+    arrange(this.element, lines);
+    setAttribute(this.element, "hidden", !lines.length);
   }
 }
 
@@ -61,9 +79,10 @@ export class PoolCard {
     const title = element("div", { role: "heading", "aria-level": 3, class: "mnb-title", id }, this.service, this.parameters);
     this.why = element("p", { class: "mnb-why", dir: "auto" });
     this.note = element("p", { class: "mnb-note" });
+    this.facts = new Facts();
     this.figures = [new Figure("queued", "queued"), new Figure("running", "running"), new Figure("containers", "containers")];
     const figures = element("dl", { class: "mnb-figures" }, ...this.figures.map((figure) => figure.element));
-    const words = element("div", { class: "mnb-words" }, element("div", { class: "mnb-names" }, this.fold, title, this.pill, this.app), this.why, this.note);
+    const words = element("div", { class: "mnb-words" }, element("div", { class: "mnb-names" }, this.fold, title, this.pill, this.app), this.why, this.note, this.facts.element);
     const activity = element("div", { class: "mnb-activity" }, heading("Inputs and containers"), this.chart.element);
     const settings = element("div", { class: "mnb-steer" }, heading("Autoscaler"), this.settings.element);
     this.body = element("div", { class: "mnb-body", id: `${id}-body` }, settings, activity, this.list.element);
@@ -116,6 +135,7 @@ export class PoolCard {
     setText(this.pillWord, pool.state === "running" && frozen ? "was running" : PILLS[pool.state]);
     this.showWhy(pool.why);
     setText(this.note, NOTES[pool.state] ?? "");
+    this.facts.update(facts(pool, this.room.clock()));
     [pool.queued, pool.running, living(pool).length].forEach((value, index) => this.figures[index].update(value));
     setAttribute(this.fold, "aria-expanded", String(this.open));
     setAttribute(this.fold, "aria-label", `${this.open ? "Fold" : "Unfold"} ${cut(pool.service, 60).text}`);
@@ -138,13 +158,14 @@ export class PoolCard {
     this.room.announce(sentence, true);
   }
 
-  /** Twice a second: pictures, ages, and wishes that waited too long. */
+  /** Twice a second: pictures, ages, what counts down, and wishes that waited too long. */
   tick() {
     const now = this.room.now();
     waited(this.fields, now);
     askWaited(this.asks, now);
-    if (!this.open) return;
     const clock = this.room.clock();
+    this.facts.update(facts(this.pool, clock));
+    if (!this.open) return;
     this.span = span(this.memory, clock);
     this.chart.update(this.memory.history, clock, this.span, this.pool.autoscaler.max_containers);
     this.list.tick(clock, this.span);

@@ -35,6 +35,7 @@ export function readContainer(raw) {
     served: number(sent.served),
     running: number(sent.running),
     slots: number(sent.slots, 1),
+    inputs: number(sent.inputs, number(sent.running)),
     memory: number(sent.memory, null),
     cpu: number(sent.cpu, null),
     pid: number(sent.pid),
@@ -54,6 +55,32 @@ function readAutoscaler(raw) {
   };
 }
 
+function readConcurrency(raw) {
+  const most = number(record(raw).max_inputs, 1);
+  return { max_inputs: most, target_inputs: number(record(raw).target_inputs, most) };
+}
+
+function readBatching(raw) {
+  const sent = record(raw);
+  return { method: text(sent.method), max_batch_size: number(sent.max_batch_size, 1), wait_ms: number(sent.wait_ms) };
+}
+
+function readRetries(raw) {
+  const sent = record(raw);
+  if (!number(sent.max_retries)) return null;
+  return {
+    max_retries: number(sent.max_retries),
+    initial_delay: number(sent.initial_delay),
+    backoff_coefficient: number(sent.backoff_coefficient, 1),
+    max_delay: number(sent.max_delay, Infinity),
+  };
+}
+
+function readBackOff(raw) {
+  const { seconds, until } = record(raw);
+  return typeof until === "number" && Number.isFinite(until) ? { seconds: number(seconds), until } : null;
+}
+
 function readPoint(raw) {
   const point = list(raw);
   return [number(point[0]), number(point[1]), number(point[2]), number(point[3])];
@@ -68,6 +95,13 @@ const READ = {
   autoscaler: readAutoscaler,
   queued: (raw) => number(raw),
   running: (raw) => number(raw),
+  concurrency: readConcurrency,
+  batching: (raw) => list(raw).map(readBatching),
+  batches: (raw) => ({ count: number(record(raw).count), inputs: number(record(raw).inputs) }),
+  retries: readRetries,
+  retried: (raw) => number(raw),
+  postponed: (raw) => number(raw),
+  back_off: readBackOff,
   why: text,
 };
 

@@ -59,7 +59,7 @@ export function limit(value) {
   return value === null ? "no limit" : String(value);
 }
 
-/** "busy 2 of 4" where a container holds more than one input; else the bare word. */
+/** "busy 2 of 4" where a container runs more than one input or batch at a time; else the bare word. */
 export function stateWords(container) {
   return container.state === "busy" && container.slots > 1
     ? `busy ${container.running} of ${container.slots}`
@@ -71,7 +71,7 @@ export function detail(container) {
   if (container.state === "dead") return container.cause;
   if (container.state === "starting" || container.state === "entering") return container.reason || container.phase;
   if (container.state === "draining") {
-    return container.running ? `finishes ${plural(container.running, "input")}` : "runs its exit hooks";
+    return container.inputs ? `finishes ${plural(container.inputs, "input")}` : "runs its exit hooks";
   }
   return container.reason;
 }
@@ -91,8 +91,8 @@ export function tally(containers) {
 
 /** What the confirm of a kill says. */
 export function killQuestion(container) {
-  const again = container.running === 1 ? "Its running input starts" : "Its running inputs start";
-  return `Kill ${cut(container.id, 40).text}?` + (container.running ? ` ${again} again elsewhere.` : "");
+  const again = container.inputs === 1 ? "Its running input starts" : "Its running inputs start";
+  return `Kill ${cut(container.id, 40).text}?` + (container.inputs ? ` ${again} again elsewhere.` : "");
 }
 
 /** A sentence without its numbers: two that differ only there need not be read out twice. */
