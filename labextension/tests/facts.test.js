@@ -1,14 +1,13 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { facts } from "../../modal_nb/views/static/facts.js";
 import { readPool } from "../../modal_nb/views/static/state.js";
 import { pool } from "../simulation.js";
+// the same cases as those of the table and the terminal (tests/client/test_facts.py)
+import CASES from "../../tests/views/facts.json";
 
-// the same cases as those of the table and the terminal
-const CASES = JSON.parse(readFileSync(new URL("../../tests/views/facts.json", import.meta.url), "utf-8"));
 const said = (report, clock = report.now) => facts(readPool(report), clock).map((one) => one.text);
 
-test.each(CASES.map(({ report, facts: wanted }) => [wanted, report]))("%o", (wanted, changes) => {
+test.each(CASES.map(({ about, report, facts: wanted }) => [about, report, wanted]))("%s", (_, changes, wanted) => {
   expect(said(pool(changes))).toEqual(wanted);
 });
 

@@ -6,12 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import ceil
+from math import ceil, floor
 from typing import Any
+
+#: for who is told by a supervisor that does not know of these yet
+_AS_EVERYWHERE: Mapping[str, Any] = {
+    "now": 0.0,
+    "concurrency": {"max_inputs": 1, "target_inputs": 1},
+    "batching": [],
+    "batches": {"count": 0, "inputs": 0},
+    "retries": None,
+    "retried": 0,
+    "postponed": 0,
+    "back_off": None,
+}
 
 
 def facts(report: Mapping[str, Any]) -> list[str]:
     """Short sentences about a report of a pool, or that part of it which ``modal-nb status`` is told."""
+    report = {**_AS_EVERYWHERE, **report}
     return [*_concurrency(report), *_batching(report), *_retries(report), *_back_off(report)]
 
 
@@ -25,7 +38,7 @@ def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _batching(report: Mapping[str, Any]) -> Iterator[str]:
     batching, count = report["batching"], report["batches"]["count"]
-    so_far = f"{count:,} so far, {report['batches']['inputs'] / count:.1f} inputs on average" if count else ""
+    so_far = f"{count:,} so far, {_average(report['batches'])} inputs on average" if count else ""
     if len(batching) == 1:
         yield f"batches of {_room(batching[0])}{f' ({so_far})' if so_far else ''}"
         return
@@ -33,6 +46,11 @@ def _batching(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"batches of {one['method']}: {_room(one)}"
     if batching and so_far:
         yield f"batches: {so_far}"
+
+
+def _average(batches: Mapping[str, Any]) -> str:
+    """With halves rounded up, as JavaScript does it."""
+    return f"{floor(10 * batches['inputs'] / batches['count'] + 0.5) / 10:.1f}"
 
 
 def _room(batching: Mapping[str, Any]) -> str:

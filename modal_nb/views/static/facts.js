@@ -23,7 +23,7 @@ function room({ max_batch_size: most, wait_ms: wait }) {
 }
 
 function batches({ batching, batches: { count: sent, inputs } }) {
-  const sofar = sent ? [`${count(sent)} so far`, `${(inputs / sent).toFixed(1)} inputs on average`] : [];
+  const sofar = sent ? [`${count(sent)} so far`, `${(Math.round((10 * inputs) / sent) / 10).toFixed(1)} inputs on average`] : [];
   if (batching.length === 1) return [inBrackets(`batches of ${room(batching[0])}`, sofar)];
   const each = batching.map((one) => `batches of ${cut(one.method, 40).text}: ${room(one)}`);
   return each.length && sent ? [...each, `batches: ${sofar.join(", ")}`] : each;
