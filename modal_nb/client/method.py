@@ -193,7 +193,8 @@ class Function(SpawnFaces, Handle):
     @dual
     def get_current_stats(self) -> PoolStats:
         """Backlog (inputs that wait), num_total_runners (containers), num_running_inputs and input_headroom (free
-        slots) of the pool, now.
+        slots) of the pool, now. ``start_backoff``, which Modal does not have: seconds until starts of containers are
+        tried again, because they failed; 0.0: now.
         """
         return binding.bind(self._obj).stats()
 

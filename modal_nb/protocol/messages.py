@@ -169,7 +169,7 @@ class PoolStats(Content, frozen=True, kw_only=True):
     num_total_runners: int
     num_running_inputs: int
     input_headroom: int
-    back_off: float = 0.0
+    start_backoff: float = 0.0
 
 
 class ContainerStop(Content, frozen=True, kw_only=True):

@@ -35,9 +35,11 @@ class Chronicle:
         self.pool = pool
         self._history: deque[list[float]] = deque(maxlen=MOST_POINTS)
         self._dead: deque[dict[str, Any]] = deque(maxlen=MOST_DEAD)
+        self._counted = PoolStats(0, 0, 0, 0)
 
     def note(self, stats: PoolStats, now: float) -> None:
         """Add a point to the history, if anything has changed since the last one; at most one per moment."""
+        self._counted = stats
         point = [round(now, 6), stats.backlog, stats.num_running_inputs, stats.num_total_runners]
         last = self._history[-1] if self._history else [-1.0]
         if point[0] > last[0] and point[1:] != last[1:]:
@@ -67,7 +69,7 @@ class Chronicle:
         """Everything that people see of the pool. ``gone``: for the last time."""
         pool = self.pool
         number = pool.number
-        stats = scheduler.pool_stats(number)
+        stats = self._final() if gone else scheduler.pool_stats(number)
         containers = [*self._lately_dead(now), *self._living(scheduler.containers(number), living, used)]
         state = "retired" if scheduler.retired(number) else "running"
         return {
@@ -91,6 +93,11 @@ class Chronicle:
             "containers": sorted(containers, key=birth),
             "history": list(self._history),
         }
+
+    def _final(self) -> PoolStats:
+        """The scheduler has forgotten the pool: nothing is there, but what was counted last stays as it was."""
+        last = self._counted
+        return PoolStats(0, 0, 0, 0, retried=last.retried, batches=last.batches, batched=last.batched)
 
     def _lately_dead(self, now: float) -> list[dict[str, Any]]:
         return [dead for dead in self._dead if dead["ended"] + DEAD_FOR > now]

@@ -175,7 +175,7 @@ class Handlers:
             num_total_runners=stats.num_total_runners,
             num_running_inputs=stats.num_running_inputs,
             input_headroom=stats.input_headroom,
-            back_off=round(max(0.0, stats.held_until - self._now()), 3),
+            start_backoff=round(max(0.0, stats.held_until - self._now()), 3),
         )
 
     # -- containers and the supervisor itself ---------------------------------------------------------------------
