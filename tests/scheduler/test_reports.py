@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from modal_nb.scheduler import effects as fx
@@ -9,6 +11,7 @@ from modal_nb.scheduler.containers import Container, IllegalMove
 from modal_nb.scheduler.deadlines import Deadlines
 from modal_nb.scheduler.reports import PoolStats
 from modal_nb.spec.lifecycle import MOVES, ContainerState
+from tests.scheduler.machine import Habits, Work
 from tests.scheduler.play import Play
 
 
@@ -46,6 +49,48 @@ def test_why_something_waits():
     assert play.why(pool) == "nothing is queued"
     play.calls(pool, 2, 5)
     assert play.why(pool) == "2 queued, waiting for 2 containers to start"
+
+
+def test_a_batch_is_one_slot_and_all_its_inputs():
+    play = Play()
+    pool = play.pool(min=1, max=1, slots=4, batch=8, wait_ms=0)
+    play.run(1)
+    play.calls(pool, 3, 5)
+    play.chunk(pool, [Work(5.0)] * 5)
+    play.run(0.1)
+    (view,) = play.scheduler.containers(pool)
+    # nothing is waited for: three of one input, one of five
+    assert (view.taken, view.inputs, view.served) == (4, 8, 0)
+    stats = play.scheduler.pool_stats(pool)
+    assert (stats.num_running_inputs, stats.batched, stats.batches) == (8, 8, view.taken)
+
+
+def test_starts_that_failed_hold_the_next_one_back_until_a_moment_that_is_told():
+    play = Play()
+    play.habits = lambda _pool: Habits(start="fails")
+    pool = play.pool(min=1)
+    assert (play.scheduler.pool_stats(pool).back_off, play.scheduler.pool_stats(pool).held_until) == (0, -inf)
+    play.run(1)
+    stats = play.scheduler.pool_stats(pool)
+    assert (stats.back_off, play.now < stats.held_until <= play.now + 1) == (1, True)
+    tried = len(play.effects(fx.LaunchContainer))
+    play.run(stats.held_until - play.now - 0.001)
+    assert len(play.effects(fx.LaunchContainer)) == tried
+    play.run(0.002)
+    assert len(play.effects(fx.LaunchContainer)) == tried + 1
+
+
+def test_where_nothing_is_wanted_or_an_input_may_try_at_once_nothing_is_held_back():
+    play = Play()
+    play.habits = lambda _pool: Habits(start="fails")
+    pool = play.pool(min=1)
+    play.run(1)
+    play.update(pool)
+    assert play.scheduler.pool_stats(pool).held_until == -inf
+    play.update(pool, min=1)
+    assert play.scheduler.pool_stats(pool).held_until > play.now
+    play.call(pool)
+    assert play.scheduler.pool_stats(pool).held_until == -inf
 
 
 def test_every_change_is_reported_but_not_more_often_than_people_can_read():

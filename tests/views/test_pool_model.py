@@ -49,6 +49,15 @@ def test_the_state_lists_the_pools_by_number():
     assert model.state() == {"pools": [report(3), report(7)], "connection": "lost", "message": "gone"}
 
 
+def test_the_state_some_time_after_the_newest_report_is_the_same_at_a_later_moment():
+    model = model_of(report(7, now=30.0), report(3, now=20.0))
+    assert [pool["now"] for pool in model.state(5.0)["pools"]] == [25.0, 35.0]
+    assert (model.now, model.pools[7]["now"]) == (30.0, 30.0)
+    # without a connection it is how it was
+    model.connection = "lost"
+    assert [pool["now"] for pool in model.state(5.0)["pools"]] == [20.0, 30.0]
+
+
 def test_only_a_living_container_of_the_pool_is_found():
     model = model_of(report(3, containers=[container("a"), container("b", state="dead")]), report(4))
     assert model.container(3, "a")["id"] == "a"

@@ -60,6 +60,7 @@ def test_a_hostile_string_is_text_everywhere(hostile):
         variant=hostile,
         state=hostile,
         why=hostile,
+        batching=[{"method": hostile, "max_batch_size": 2, "wait_ms": 0}] * 2,
         containers=[one],
     )
     page = render.page(hostile, state(pool, connection="lost", message=hostile))
@@ -204,6 +205,22 @@ PINNED = """\
 </tbody>
 </table>
 </div>"""
+
+
+def test_how_inputs_run_is_one_more_line_where_it_is_not_as_everywhere():
+    pool = report(
+        concurrency={"max_inputs": 8, "target_inputs": 6},
+        batching=[{"method": "<b>", "max_batch_size": 4, "wait_ms": 10}] * 2,
+        back_off={"seconds": 4.0, "until": 23.5},
+    )
+    line = render.page("x", state(pool)).split("<br>")[-1]
+    assert line == (
+        "<bdi>up to 8 inputs or batches at a time per container, aims at 6</bdi>; "
+        "<bdi>batches of &lt;b&gt;: up to 4, waiting at most 10 ms</bdi>; "
+        "<bdi>batches of &lt;b&gt;: up to 4, waiting at most 10 ms</bdi>; "
+        "<bdi>starts are held back after failures: next try in 4 s</bdi></p></div>"
+    )
+    assert "batches" not in render.text("x")
 
 
 def test_an_empty_panel_says_so_and_a_disconnected_one_says_why():
