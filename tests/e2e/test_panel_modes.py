@@ -166,3 +166,13 @@ def test_starts_that_are_held_back_after_failures_are_told_until_they_are_tried_
     later = until(lambda: listener.pool("NeverUp")["back_off"])
     assert later["seconds"] > told["seconds"]
     assert later["until"] > told["until"]
+
+
+def test_who_asks_anew_is_told_what_time_it_is_though_nothing_has_changed(listener):
+    Plain().one.get_current_stats()  # opens the pool, without a container
+    until(lambda: listener.pool("Plain"))
+    before = listener.pool("Plain")
+    listener.watch(everything=True)
+    after = listener.pool("Plain")
+    assert after["now"] > before["now"]
+    assert after == {**before, "now": after["now"]}

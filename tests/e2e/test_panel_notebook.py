@@ -143,6 +143,14 @@ def test_a_new_view_gets_the_whole_state(notebook):
     assert (pool["parameters"], report["connection"]) == ("trees=1", "connected")
 
 
+def test_a_view_that_is_opened_later_is_told_a_later_time_though_nothing_has_changed(notebook):
+    notebook.run("model = Forest(trees=7)\nmodel.vote.get_current_stats()\npanel = model.panel()")
+    front = FrontEnd(notebook)
+    first, second = (front.hello()["pools"][0] for _ in range(2))
+    assert first["now"] < second["now"]
+    assert second == {**first, "now": second["now"]}
+
+
 def test_commands_act_and_what_is_refused_says_why(notebook):
     notebook.run(
         "model = Forest(trees=2)\npanel = model.panel()\nmodel.vote.remote(1)\nmodel.wait_for(state='idle')"
