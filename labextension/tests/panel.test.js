@@ -137,7 +137,7 @@ describe("states of the panel", () => {
 });
 
 describe("how inputs run", () => {
-  const lines = () => [...place.querySelectorAll(".mnb-fact")].map((one) => one.textContent);
+  const lines = () => [...place.querySelectorAll(".mnb-fact")].map((one) => one.textContent.replaceAll("\u00a0", " "));
 
   test("nothing is said of a plain pool", () => {
     show(report(pool()));

@@ -29,6 +29,9 @@ class Figure {
   }
 }
 
+/** A number and its unit: no line ends between them. */
+const MEASURE = /(\d) (m?s)\b/g;
+
 /** Quiet sentences on how inputs run. No live region: one of them counts down. */
 class Facts {
   constructor() {
@@ -39,7 +42,7 @@ class Facts {
     const lines = facts.map((_, index) => this.element.children[index] ?? element("div", { class: "mnb-fact", role: "listitem" }));
     lines.forEach((line, index) => {
       setAttribute(line, "data-kind", facts[index].kind);
-      showText(line, facts[index].text, 200);
+      showText(line, facts[index].text.replace(MEASURE, "$1\u00a0$2"), 200);
     });
     arrange(this.element, lines);
     setAttribute(this.element, "hidden", !lines.length);
