@@ -26,7 +26,7 @@ function few() {
 
 function busy() {
   return pool({
-    queued: 3, running: 4, containers: few(), history: [...madeHistory(NOW - 2, 6, 560), [NOW - 1, 3, 4, 6]],
+    queued: 3, running: 4, concurrency: { max_inputs: 4, target_inputs: 4 }, containers: few(), history: [...madeHistory(NOW - 2, 6, 560), [NOW - 1, 3, 4, 6]],
     autoscaler: { min_containers: 1, max_containers: 6, buffer_containers: 0, scaledown_window: 60 },
     why: "3 queued, at max_containers=6: raise it to start more",
   });
