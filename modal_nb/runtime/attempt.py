@@ -37,6 +37,14 @@ class Told:
         final = bool(self._retried) and outcome == reply.ERROR and not isinstance(error, self._retried)
         return reply.FINAL if final else outcome
 
+    def whole(self, chunk: Reply) -> Reply:
+        """A chunk as it travels: what may be tried again has left it. Where one input is left of it, that one's failure
+        would be taken for one that may.
+        """
+        if self._retried and chunk.outcome == reply.ERROR:
+            chunk.outcome = reply.FINAL
+        return chunk
+
     def dump(self, error: BaseException) -> tuple[dict[str, Any], list[Frame]]:
         """A failure of user code as it travels, with what the container knows about it."""
         if process.on_failure is not None:
@@ -155,10 +163,10 @@ def collect(ticket: Ticket, chunk: ChunkReply, outcome: str, value: Any, told: T
         ticket.give_back()
 
 
-def tried_again(ticket: Ticket, chunk: ChunkReply) -> Reply:
+def tried_again(ticket: Ticket, chunk: ChunkReply, told: Told) -> Reply:
     """The reply of a chunk whose newest input has failed and may be tried again: it goes back with all behind it."""
     ticket.take_back()
-    return chunk.finish(begun=ticket.begun, failed=True)
+    return told.whole(chunk.finish(begun=ticket.begun, failed=True))
 
 
 def single(outcome: str, value: Any, *, told: Told) -> Reply:
@@ -176,12 +184,12 @@ def end_of_stream(outcome: str, error: Any, *, items: int, told: Told) -> Reply:
     return single(outcome, error, told=told)
 
 
-def end_of_chunk(ticket: Ticket, chunk: ChunkReply) -> Reply:
+def end_of_chunk(ticket: Ticket, chunk: ChunkReply, told: Told) -> Reply:
     """The reply when no further input is to be begun: all were, or the rest was recalled or cancelled."""
     if not ticket.begun:
         return not_begun(ticket)
     cancelled = ticket.cancelled and ticket.next < ticket.stop_at
-    return chunk.finish(reply.CANCELLED if cancelled else reply.OK, begun=ticket.begun)
+    return told.whole(chunk.finish(reply.CANCELLED if cancelled else reply.OK, begun=ticket.begun))
 
 
 def not_begun(ticket: Ticket) -> Reply:

@@ -138,12 +138,12 @@ class Runner:
             outcome, value = self.arms.run_armed(ticket, call_user, bound, inputs, index)
             if (last := self._collected(ticket, chunk, outcome, value)) is not None:
                 return last
-        return end_of_chunk(ticket, chunk)
+        return end_of_chunk(ticket, chunk, self._told)
 
     def _collected(self, ticket: Ticket, chunk: ChunkReply, outcome: str, value: object) -> Reply | None:
         """The reply of the chunk, if this input ends it. One that is alone in its message is told as others are."""
         if ticket.count > 1 and self._told.again(outcome, value):
-            return tried_again(ticket, chunk)
+            return tried_again(ticket, chunk, self._told)
         collect(ticket, chunk, outcome, value, self._told)
         if outcome in LAST or (ticket.count == 1 and outcome != reply.OK):
             return chunk.finish(self._told.outcome(outcome, value), begun=ticket.begun)
@@ -177,7 +177,7 @@ class Runner:
                 return single(outcome, value, told=self._told)
             if (last := self._collected(ticket, chunk, outcome, value)) is not None:
                 return last
-        return end_of_chunk(ticket, chunk)
+        return end_of_chunk(ticket, chunk, self._told)
 
     # --- batches ---
 
