@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.house.tree import ROOT
-from tests.system.conftest import Lab
+from tests.system.lab import Lab
 
 PICTURES = ROOT / "out" / "screenshots"
 OPEN_MS, RUN_MS = 30_000, 30_000
@@ -24,8 +24,8 @@ OPEN_MS, RUN_MS = 30_000, 30_000
 PRESSES, TAKEN_MS = 20, 3_000
 #: where a notebook lies in each of the two front ends; one server has both
 PLACES = {"lab": "lab/workspaces/{stem}/tree/{name}", "notebook": "notebooks/{name}"}
-THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 KNOB = 16
+LATE = "Waits for the running cell to finish"
 
 
 def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
@@ -34,13 +34,6 @@ def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
         cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
     )
     nbformat.write(notebook, lab.folder / name)
-
-
-def choose_theme(lab: Lab, theme: str) -> None:
-    """Of every page that is loaded from now on."""
-    path = lab.folder.parent / "settings" / THEMES
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"theme": theme}), encoding="utf-8")
 
 
 @dataclass
@@ -54,14 +47,32 @@ class NotebookPage:
 
     def open(self, cells: list[str]) -> None:
         write_notebook(self.lab, self.name, cells)
+        self.go()
+
+    def go(self) -> None:
         place = PLACES[self.front].format(stem=Path(self.name).stem, name=self.name)
         self.page.goto(f"{self.lab.url}{place}?token={self.lab.token}")
         self.await_idle()
 
+    def again(self) -> NotebookPage:
+        """The same notebook in another page: the same kernel, other views."""
+        self.save()
+        other = NotebookPage(self.page.context.new_page(), self.lab, self.front, self.name)
+        other.go()
+        return other
+
+    def sessions(self) -> list[dict[str, Any]]:
+        found = self.page.request.get(f"{self.lab.url}api/sessions?token={self.lab.token}").json()
+        return [one for one in found if one["path"] == self.name]
+
+    def end(self) -> None:
+        """Shut the kernel down, whatever it does."""
+        for one in self.sessions():
+            self.page.request.delete(f"{self.lab.url}api/sessions/{one['id']}?token={self.lab.token}")
+
     def connected(self) -> bool:
         """As the server sees it; before, a front end that is told to run a cell asks which kernel is meant."""
-        found = self.page.request.get(f"{self.lab.url}api/sessions?token={self.lab.token}").json()
-        kernels = [one["kernel"] for one in found if one["path"] == self.name]
+        kernels = [one["kernel"] for one in self.sessions()]
         return any(one["connections"] and one["execution_state"] == "idle" for one in kernels)
 
     def await_idle(self) -> None:
@@ -104,10 +115,21 @@ class NotebookPage:
             self.begin(number)
             self.finish(number)
 
+    def assert_runs(self, number: int) -> None:
+        """The cell has begun and has not ended."""
+        assert self.cell(number).locator(".jp-InputPrompt").inner_text() == "[*]:"
+
     def save(self) -> None:
+        self.cell(0).locator(
+            ".cm-content"
+        ).click()  # the notebook's keys do nothing while the focus is in a panel
         self.page.keyboard.press("Escape")
-        self.page.keyboard.press("Control+s")
+        with self.page.expect_response(self.is_save, timeout=OPEN_MS):
+            self.page.keyboard.press("Control+s")
         expect(self.page.locator(".jp-mod-dirty")).to_have_count(0, timeout=OPEN_MS)
+
+    def is_save(self, answer: Response) -> bool:
+        return answer.request.method == "PUT" and f"/api/contents/{self.name}" in answer.url and answer.ok
 
     def reload(self) -> None:
         self.save()
@@ -164,6 +186,21 @@ class PanelPart:
         mouse.move(*place(value), steps=5)
         mouse.up()
 
+    def enter(self, name: str, value: int) -> None:
+        box = self.field(name).locator("input")
+        box.fill(str(value))
+        box.press("Enter")
+
+    def raise_by_one(self, name: str) -> None:
+        self.field(name).get_by_role("button", name=f"raise {name}").click()
+
+    def await_late(self) -> None:
+        """It says that something waits for the cell."""
+        expect(self.root.get_by_text(LATE).first).to_be_visible(timeout=RUN_MS)
+
+    def await_not_late(self) -> None:
+        expect(self.root.get_by_text(LATE).first).to_be_hidden(timeout=RUN_MS)
+
     def kill(self, row: Locator) -> None:
         row.hover()
         row.get_by_role("button", name=re.compile("^Kill ")).click()
@@ -178,7 +215,7 @@ class PanelPart:
                 const clipped = e.closest('.mnb-voice, .mnb-strip, [data-only=reader], svg');
                 return !clipped && e.getBoundingClientRect().right > right;
               });
-              const cell = panel.closest('.jp-OutputArea-output');
+              const cell = panel.closest('.jp-OutputArea-output') ?? document.documentElement;
               const sticks = [panel.scrollWidth - panel.clientWidth, cell.scrollWidth - cell.clientWidth];
               return [...sticks, out.map(e => e.className)];
             }"""

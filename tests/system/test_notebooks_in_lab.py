@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.house.tree import ROOT
-from tests.system.conftest import Lab
+from tests.system.lab import Lab
 
 pytestmark = pytest.mark.system
 
