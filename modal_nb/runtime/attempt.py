@@ -27,14 +27,22 @@ class Told:
     def __init__(self, retried: tuple[type[BaseException], ...] = ()) -> None:
         """``retried``: the exceptions that the retry policy counts; none: there is no policy."""
         self._retried = retried
+        #: of those that a cell defines; when it has run again they are other classes by the same names
+        self._names = {kind.__qualname__ for kind in retried if kind.__module__ == "__main__"}
+
+    def _counts(self, error: Any) -> bool:
+        if isinstance(error, self._retried):
+            return True
+        of_cells = (kind for kind in type(error).__mro__ if kind.__module__ == "__main__")
+        return any(kind.__qualname__ in self._names for kind in of_cells)
 
     def again(self, outcome: str, error: Any) -> bool:
         """A policy may want another attempt. Not after an interrupt: somebody is there who wanted it to end."""
-        return outcome == reply.ERROR and isinstance(error, self._retried)
+        return outcome == reply.ERROR and self._counts(error)
 
     def outcome(self, outcome: str, error: Any) -> str:
         """The outcome as it travels."""
-        final = bool(self._retried) and outcome == reply.ERROR and not isinstance(error, self._retried)
+        final = bool(self._retried) and outcome == reply.ERROR and not self._counts(error)
         return reply.FINAL if final else outcome
 
     def whole(self, chunk: Reply) -> Reply:

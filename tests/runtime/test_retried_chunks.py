@@ -106,3 +106,28 @@ def test_without_a_policy_nothing_goes_back_and_nothing_is_final(name):
     assert (reply.outcome, reply.begun, reply.failed) == ("error", 4, False)
     assert outcomes(reply) == ["a", Transient, Fatal, "d"]
     assert len(ran) == 4
+
+
+# -- exceptions of cells that have run again --------------------------------------------------------------------------
+
+
+def of_a_cell(name, base=Exception):
+    """A class as a cell of a notebook defines it."""
+    return type(name, (base,), {"__module__": "__main__"})
+
+
+def test_a_class_whose_cell_has_run_again_counts_by_its_name():
+    """The policy has the class of the old cell, and the method, whose code is new, raises that of the new one."""
+    old, new, other = of_a_cell("Flaky"), of_a_cell("Flaky"), of_a_cell("Other")
+    told = Told((old,))
+    assert told.again("error", old())
+    assert told.again("error", new())
+    assert told.again("error", of_a_cell("Derived", new)())
+    assert not told.again("error", other())
+    assert (told.outcome("error", new()), told.outcome("error", other())) == ("error", "final")
+
+
+def test_elsewhere_a_name_says_nothing():
+    assert not Told((Fatal,)).again("error", of_a_cell("Fatal")())
+    assert not Told((of_a_cell("Fatal"),)).again("error", Fatal())
+    assert not Told(()).again("error", Fatal())
