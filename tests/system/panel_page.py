@@ -207,7 +207,7 @@ class PanelPart:
         row.get_by_role("button", name="Kill now").click()
 
     def assert_holds(self) -> None:
-        """Nothing sticks out sideways: not of the panel, and the panel not of its cell."""
+        """Nothing sticks out sideways: not of the panel, the panel not of its cell; a pool's numbers are one line."""
         found = self.root.evaluate(
             """panel => {
               const right = panel.getBoundingClientRect().right + 1;
@@ -217,7 +217,9 @@ class PanelPart:
               });
               const cell = panel.closest('.jp-OutputArea-output') ?? document.documentElement;
               const sticks = [panel.scrollWidth - panel.clientWidth, cell.scrollWidth - cell.clientWidth];
-              return [...sticks, out.map(e => e.className)];
+              const tops = list => new Set([...list.children].map(e => e.getBoundingClientRect().top));
+              const bent = [...panel.querySelectorAll('.mnb-figures')].filter(e => tops(e).size !== 1);
+              return [...sticks, [...out, ...bent].map(e => e.className)];
             }"""
         )
         assert found == [0, 0, []]
