@@ -40,6 +40,7 @@ def served() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/labextension/preview.html"
     finally:
         server.shutdown()
+        server.server_close()
 
 
 def wrong_input(page: Page) -> None:
