@@ -16,6 +16,11 @@ test("a life that the report tells is taken as it is", () => {
   expect(grownTrail(undefined, told)).toEqual([[0, "starting"], [4, "idle"]]);
 });
 
+test("a piece of a life that is no state is left out", () => {
+  const told = readContainer(container("ct-1", { trail: [[0, "constructor"], [1, "idle"], [2, "__proto__"], null, [3]] }));
+  expect(told.trail).toEqual([[1, "idle"]]);
+});
+
 test("each state is a piece of the lane", () => {
   expect(life(["starting", 0], ["entering", 2], ["idle", 9], ["busy", 20], ["dead", 31])).toEqual(
     [[0, "starting"], [2, "entering"], [9, "idle"], [20, "busy"], [31, "dead"]]);

@@ -41,7 +41,7 @@ export function readContainer(raw) {
     pid: number(sent.pid),
     cause: text(sent.cause),
     reason: text(sent.reason),
-    trail: list(sent.trail).map((piece) => [number(list(piece)[0]), text(list(piece)[1])]),
+    trail: list(sent.trail).filter((piece) => STATES.includes(list(piece)[1])).map(([from, state]) => [number(from), state]),
   };
 }
 
