@@ -103,10 +103,10 @@ class NotebookPage:
             return
         raise AssertionError(f"cell {number} does not start")
 
-    def finish(self, number: int) -> None:
+    def finish(self, number: int, most_ms: int = RUN_MS) -> None:
         """The cell has its number: it has ended."""
         prompt = self.cell(number).locator(".jp-InputPrompt")
-        expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=RUN_MS)
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=most_ms)
         error = self.cell(number).locator('[data-mime-type="application/vnd.jupyter.error"]')
         assert not error.count(), error.inner_text()
 
