@@ -98,6 +98,19 @@ def test_async_inputs_are_tasks_on_the_loop_of_the_enter_hooks(wide):
     assert len({before for _, before, *_ in found}) == MOST
 
 
+def test_one_at_a_time_is_the_main_thread_again(tmp_path):
+    assert Wide.with_concurrency(max_inputs=1)(folder=str(tmp_path)).is_main.remote()
+    assert not Wide(folder=str(tmp_path)).is_main.remote()
+
+
+def test_hundreds_of_threads_wait_side_by_side(tmp_path, notes):
+    variant = Wide.with_concurrency(max_inputs=300)(folder=str(tmp_path))
+    calls = [variant.hold.spawn(x) for x in range(300)]
+    until(lambda: len(notes.of("begin")) == 300)
+    notes.open()
+    assert [call.get()[0] for call in calls] == list(range(300))
+
+
 def test_both_kinds_meet_in_one_container(wide):
     calls = [(wide.meet if x % 2 else wide.a_meet_all).remote.aio(x) for x in range(MOST)]
     found = all_of(*calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,6 +178,15 @@ def test_without_a_delay_it_comes_before_all_that_waits(tmp_path):
     assert order.index(19) > max(at for at, x in enumerate(order) if x < 2)
 
 
+def test_a_thread_that_took_too_long_is_tried_again_in_another_container(tmp_path, notes):
+    """Nothing can end a thread, so its container ends; what ran beside it runs again and has used up no attempt."""
+    hasty = Wide.with_options(timeout=1)(folder=str(tmp_path))
+    slow = hasty.hang.spawn("slow", 1)
+    assert hasty.run.remote("beside", 2) == ("beside", 3)
+    assert slow.get() == "slow"
+    assert notes.runs("slow") == 2
+
+
 # -- generators -------------------------------------------------------------------------------------------------------
 
 
@@ -264,6 +274,18 @@ class Batched(Flaky.__wrapped__):
         return list(zip(names, runs, strict=True))
 
     @modal.method()
+    def hang_once(self, names):
+        if max([self.ran(name) for name in names]) == 1:
+            time.sleep(1000)
+        return names
+
+    @modal.method()
+    async def a_hang_once(self, names):
+        if max([self.ran(name) for name in names]) == 1:
+            await asyncio.sleep(1000)
+        return names
+
+    @modal.method()
     def die(self, names):
         for name in names:
             self.ran(name)
@@ -306,6 +328,17 @@ def test_a_batch_that_breaks_the_rules_is_tried_again_too(tmp_path, notes):
     batched = Batched.with_batching(max_batch_size=3, wait_ms=1)(folder=str(tmp_path))
     with pytest.raises(InvalidError, match="every caller gives every parameter"):
         batched.many.remote("x")
+
+
+@pytest.mark.parametrize("name", ["hang_once", "a_hang_once"])
+def test_a_batch_that_took_too_long_is_tried_again_but_for_those_that_were_cancelled(tmp_path, notes, name):
+    variant = Batched.with_options(timeout=1).with_batching(max_batch_size=3, wait_ms=FOR_EVER)
+    method = getattr(variant(folder=str(tmp_path)), name)
+    calls = {x: method.spawn(x) for x in "abc"}
+    until(lambda: notes.runs("c") == 1)
+    calls.pop("b").cancel()
+    assert {x: call.get() for x, call in calls.items()} == {"a": "a", "c": "c"}
+    assert [notes.runs(x) for x in "abc"] == [2, 1, 2]
 
 
 def test_deaths_and_attempts_are_counted_apart_in_a_batch(batched, notes):

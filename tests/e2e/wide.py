@@ -167,6 +167,10 @@ class Code:
         return os.environ["MODAL_TASK_ID"]
 
     @modal.method()
+    def is_main(self):
+        return threading.current_thread() is threading.main_thread()
+
+    @modal.method()
     def fail(self, x):
         if x % 2:
             raise ValueError(x)
