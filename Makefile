@@ -67,8 +67,16 @@ look: $(VENV)/.system ## pictures of the panel's states into out/look (needs Chr
 	@$(BIN)/python labextension/look.py
 
 .PHONY: test-system
-test-system: $(VENV)/.system ## the notebooks in JupyterLab in a real Chromium (needs `make setup-system` once)
+test-system: $(VENV)/.system ## the notebooks and the panel in a real Chromium (needs `make setup-system` once)
 	@$(BIN)/python -m pytest tests/system $(ARGS)
+
+.PHONY: picture
+picture: $(VENV)/.system ## the README's picture of the panel, from a real JupyterLab (needs Chromium)
+	@$(BIN)/python -m tests.system.picture
+
+.PHONY: panel-load
+panel-load: $(VENV)/.system ## what a panel costs its page at 1,000 inputs/s (some 12 minutes; needs Chromium)
+	@$(BIN)/python -m tests.system.panel_load $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.test ## 10,000 inputs over 200 kills of containers and 20 of the supervisor (some minutes)
