@@ -64,6 +64,14 @@ describe("states of the panel", () => {
     expect(words(".mnb-blank")).toMatch(sentence);
   });
 
+  test("lanes have the span of the charts before the front end puts the panel into the page", () => {
+    const trail = [[900, "idle"]];
+    model = new FakeModel(report(pool({ history: [[900, 0, 0, 1]], containers: [container("ct-1", { born: 900, trail })] })));
+    place = document.createElement("div");
+    close = panel.render({ model, el: place });
+    expect(find(".mnb-lane").getAttribute("viewBox")).toMatch(/ 0 120 10$/);
+  });
+
   test("lost: says so, keeps the picture, and takes no commands", () => {
     show({ ...report(pool({ containers: [container("ct-1")] })), connection: "lost", message: "since 12 s" });
     expect(words(".mnb-banner")).toMatch(/supervisor does not answer.*since 12 s/);

@@ -207,7 +207,7 @@ export class ContainerList {
 
   tick(now, span) {
     setText(this.axis, `Last ${span / 60} min`);
-    for (const row of this.rows.values()) if (row.element.isConnected) row.tick(now, span);
+    for (const row of this.rows.values()) if (row.element.parentNode) row.tick(now, span); // the panel may not be in the page yet
   }
 
   /** Rows that are new do not wait for the next half second. */
