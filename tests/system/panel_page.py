@@ -24,6 +24,8 @@ OPEN_MS, RUN_MS = 30_000, 30_000
 PRESSES, TAKEN_MS = 20, 3_000
 #: where a notebook lies in each of the two front ends; one server has both
 PLACES = {"lab": "lab/workspaces/{stem}/tree/{name}", "notebook": "notebooks/{name}"}
+#: an exception of a cell, as both front ends show it; a traceback begins in red, what was only printed does not
+ERROR = '[data-mime-type="application/vnd.jupyter.stderr"]:has(.ansi-red-fg)'
 KNOB = 16
 LATE = "Waits for the running cell to finish"
 
@@ -107,7 +109,7 @@ class NotebookPage:
         """The cell has its number: it has ended."""
         prompt = self.cell(number).locator(".jp-InputPrompt")
         expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=most_ms)
-        error = self.cell(number).locator('[data-mime-type="application/vnd.jupyter.error"]')
+        error = self.cell(number).locator(ERROR)
         assert not error.count(), error.inner_text()
 
     def run(self, *numbers: int) -> None:
