@@ -36,6 +36,12 @@ NOTEBOOKS = {
         "containers alive: 0",
         "and from zero: 81",
     ],
+    "05_concurrency_batching_retries.ipynb": [
+        "plain methods on the main thread: {False}",
+        "largest batch: 64",
+        "tries it took:",
+        "at once: not a number",
+    ],
 }
 OPEN_MS, RUN_MS = 60_000, 180_000
 #: the tag of a cell that fails on purpose: JupyterLab runs the cells below it all the same
