@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -138,10 +137,6 @@ class Code:
         if n <= failures:
             raise ValueError(n)
         return found
-
-    @modal.method()
-    def python(self):
-        return sys.version
 
 
 @app.cls(max_containers=1, retries=AT_ONCE)
