@@ -38,7 +38,14 @@ def front(request) -> str:
 def pages(page: Page, lab: Lab, front: str, request):
     """A notebook of this test alone; its kernel, and so its containers, end with the test."""
     dialogs = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+
+    def note(dialog):
+        # the browser itself asks before it leaves an unsaved notebook: no dialog of a widget
+        if dialog.type != "beforeunload":
+            dialogs.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", note)
     # a name of its own for every case: pages and kernels are found by it
     name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_").replace("chromium", ""))
     notebook = NotebookPage(page, lab, front, f"{name}.ipynb")
