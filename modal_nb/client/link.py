@@ -15,6 +15,7 @@ import msgspec
 from modal_nb import exception
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Frame, MessageRefused
+from modal_nb.protocol.requests import MSG_TYPES
 from modal_nb.protocol.stream import (
     BODY_LIMIT,
     ConnectionEnded,
@@ -84,7 +85,7 @@ class Link:
         number = next(self._numbers)
         request = self._requests[number] = _Request()
         try:
-            frames = self._codec.pack(ms.MSG_TYPES[type(content)], content.content(), buffers)
+            frames = self._codec.pack(MSG_TYPES[type(content)], content.content(), buffers)
             if not self._open:
                 raise LinkLost
             self.sender.send(packet(Kind.REQUEST, frames, number=number))

@@ -280,21 +280,3 @@ class Failure(Content, frozen=True, kw_only=True):
     cause_kind: str = ""
     container: str = ""
     log_tail: list[str] = []
-
-
-REQUESTS: dict[str, type[Content]] = {
-    "app_open_request": AppOpen,
-    "app_stop_request": AppStop,
-    "pool_open_request": PoolOpen,
-    "class_declare_request": ClassDeclare,
-    "class_ask_request": ClassAsk,
-    "app_inside_request": AppInside,
-    "autoscaler_update_request": AutoscalerUpdate,
-    "pool_stats_request": PoolAsk,
-    "container_stop_request": ContainerStop,
-    "container_ask_request": ContainerAsk,
-    "watch_request": WatchAsk,
-    "status_request": StatusAsk,
-    "supervisor_stop_request": SupervisorStop,
-}
-MSG_TYPES = {record: msg_type for msg_type, record in REQUESTS.items()}

@@ -16,6 +16,7 @@ import msgspec
 from modal_nb import exception
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Message
+from modal_nb.protocol.requests import REQUESTS
 from modal_nb.scheduler import events as ev
 from modal_nb.spec import ids
 from modal_nb.spec.scaling import Autoscaler
@@ -77,7 +78,7 @@ class Handlers:
     def answer(self, client: Client, request: int, message: Message) -> ms.Content | None:
         """The answer to one request; None when it comes later."""
         try:
-            record = ms.REQUESTS[message.msg_type]
+            record = REQUESTS[message.msg_type]
             asked = msgspec.convert(message.content, record)
             return self._handlers[record](client, request, message, asked)
         except KeyError:

@@ -18,6 +18,7 @@ from modal_nb.client import launcher
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec
 from modal_nb.protocol.connection import Connection, places
+from modal_nb.protocol.requests import MSG_TYPES
 from modal_nb.protocol.stream import Kind, Packet, Receiver, Sender, packet
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Caller:
 
     def ask(self, content: ms.Content) -> Any:
         self.send(
-            packet(Kind.REQUEST, self.codec.pack(ms.MSG_TYPES[type(content)], content.content()), number=1)
+            packet(Kind.REQUEST, self.codec.pack(MSG_TYPES[type(content)], content.content()), number=1)
         )
         return self.codec.open(self.read().frames()).content
 

@@ -1,0 +1,33 @@
+"""Which record is the content of which request, by its Jupyter message type."""
+
+from __future__ import annotations
+
+from modal_nb.protocol import deployment as dp
+from modal_nb.protocol import messages as ms
+
+REQUESTS: dict[str, type[ms.Content]] = {
+    "app_open_request": ms.AppOpen,
+    "app_stop_request": ms.AppStop,
+    "pool_open_request": ms.PoolOpen,
+    "class_declare_request": ms.ClassDeclare,
+    "class_ask_request": ms.ClassAsk,
+    "app_inside_request": ms.AppInside,
+    "autoscaler_update_request": ms.AutoscalerUpdate,
+    "pool_stats_request": ms.PoolAsk,
+    "container_stop_request": ms.ContainerStop,
+    "container_ask_request": ms.ContainerAsk,
+    "watch_request": ms.WatchAsk,
+    "status_request": ms.StatusAsk,
+    "supervisor_stop_request": ms.SupervisorStop,
+    "deploy_key_request": dp.DeployKeyAsk,
+    "deploy_request": dp.Deploy,
+    "deployed_apps_request": dp.DeployedAppsAsk,
+    "deployed_app_stop_request": dp.DeployedAppStop,
+    "environment_create_request": dp.EnvironmentCreate,
+    "environments_request": dp.EnvironmentsAsk,
+    "class_lookup_request": dp.ClassLookup,
+    "call_ask_request": dp.CallAsk,
+    "call_list_request": dp.CallListAsk,
+    "call_cancel_request": dp.CallCancel,
+}
+MSG_TYPES = {record: msg_type for msg_type, record in REQUESTS.items()}
