@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Never
 
+from modal_nb.client.app_arguments import checked_tags, leave_out
 from modal_nb.client.app_run import AppRun
 from modal_nb.client.cls import Cls, handle
 from modal_nb.client.declaration import Declaration
 from modal_nb.client.decorators import concurrency_of
+from modal_nb.client.entrypoint import Entrypoints
 from modal_nb.client.function import AppFunction, check_function, made_of
 from modal_nb.client.keywords import collect, documented
 from modal_nb.client.running import RunningApp, in_ipython
@@ -29,7 +31,7 @@ from modal_nb.spec.storage import CloudBucketMount, NetworkFileSystem, Volume
 Volumes = Mapping[str, Volume | CloudBucketMount]
 
 
-class App(Shown):
+class App(Entrypoints, Shown):
     """A set of classes that run and end together.
 
     In IPython an app runs by itself from the first use of one of its classes until the kernel ends; in
@@ -53,7 +55,7 @@ class App(Shown):
                 f"Invalid App name: `name` must be a string, not {name!r} ({checks.kind(name)})"
             )
         self._name = None if name is None else checks.object_name("App", name)
-        self._tags = _tags(tags)
+        self._tags = checked_tags(tags)
         self._defaults = AppDefaults.declared(
             image=image, secrets=secrets, volumes=volumes, include_source=include_source
         )
@@ -222,7 +224,7 @@ class App(Shown):
         runs by itself, and then ends only the containers of the block. ``detach``, ``interactive``,
         ``client`` and ``environment_name`` are refused: InvalidError.
         """
-        _leave_out(
+        leave_out(
             "run", client=client, detach=detach, interactive=interactive, environment_name=environment_name
         )
         return AppRun(
@@ -254,7 +256,7 @@ class App(Shown):
             raise InvalidError(f"`strategy` must be 'rolling' or 'recreate', not {strategy!r}")
         if tag:
             checks.text("tag", tag)
-        _leave_out("deploy", environment_name=environment_name, client=client)
+        leave_out("deploy", environment_name=environment_name, client=client)
         raise InvalidError("app.deploy() is not supported by this version of modal_nb: use `with app.run():`")
 
     def stop(self) -> None:
@@ -282,19 +284,3 @@ class App(Shown):
 def _travelled(name: str | None) -> App:
     """What a pickled app is on the other side: a reference by name."""
     return App(name)
-
-
-def _tags(tags: Any) -> dict[str, str]:
-    if tags is None:
-        return {}
-    if not isinstance(tags, Mapping) or not all(isinstance(x, str) for pair in tags.items() for x in pair):
-        raise InvalidError(f"`tags` must be a dict of str to str, not {tags!r}")
-    return dict(tags)
-
-
-def _leave_out(call: str, **options: Any) -> None:
-    """InvalidError for options that no version so far does anything with."""
-    for option, value in options.items():
-        if value is not None and value is not False:
-            sentence = f"app.{call}({option}={value!r}) is not supported by this version of modal_nb"
-            raise InvalidError(f"{sentence}: leave it out")
