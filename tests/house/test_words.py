@@ -17,6 +17,9 @@ NO_NOUNS = {"common", "core", "helper", "helpers", "manager", "misc", "shared", 
 #: container, input, pool, function call, kernel and provisioner have these names and no others
 OTHER_WORDS = {"worker", "engine", "job", "replica"}
 
+#: `modal-nb` is named after its room, so its one function stands at the door
+ENTRY_POINT = "modal_nb/cli/__init__.py"
+
 
 def words_of(name: str) -> set[str]:
     return {part.lower().rstrip("s") for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
@@ -51,4 +54,6 @@ def test_each_room_has_its_rule_at_the_door_and_nothing_else():
         rest = [
             n for n in parse(door).body[1:] if not isinstance(n, ast.ImportFrom) or n.module != "__future__"
         ]
+        if name_of(door) == ENTRY_POINT and isinstance(rest[-1], ast.FunctionDef):
+            rest.pop()
         assert not rest, f"{name_of(door)} holds more than the rule of the room"
