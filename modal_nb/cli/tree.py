@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "run": Entry("run", "command", "Run an entrypoint, function or method of a file, with flags of its own."),
     "status": Entry("status", "status", "Show the apps, pools and containers that run here."),
     "scale": Entry("scale", "command", "Change the autoscaler of a pool."),
     "container": Entry("container", "group", "Single containers: start, drain, kill."),

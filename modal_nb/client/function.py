@@ -69,6 +69,11 @@ class AppFunction(Function):
         warnings.warn(said, DeprecationError, stacklevel=2)
         return self.update_autoscaler(min_containers=warm_pool_size)
 
+    @property
+    def __modal__(self) -> Declaration:
+        """Of the class whose one method it is."""
+        return self._cls.__modal__
+
     def __reduce__(self) -> Any:
         return AppFunction, (self._cls,)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import modal_nb as modal
 from modal_nb.client import launcher
+from tests.cli.terminal import modal_nb
 
 app = modal.App("commands")
 
@@ -20,11 +18,6 @@ class Echo:
     @modal.method()
     def say(self, word):
         return word
-
-
-def modal_nb(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = Path(sys.executable).with_name("modal-nb")
-    return subprocess.run([command, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_status_without_a_supervisor_says_so_and_starts_none(home):
