@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import modal_nb as modal
+from tests.cli.terminal import modal_nb
 from tests.e2e.home import until
 from tests.e2e.test_panel_reports import Listener
-from tests.test_cli import modal_nb
 
 app = modal.App("modes")
 
