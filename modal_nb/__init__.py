@@ -40,9 +40,8 @@ if TYPE_CHECKING:
         web_server,
         wsgi_app,
     )
-    from modal_nb.client.function_call import FunctionCall
-    from modal_nb.client.method import Function
     from modal_nb.client.parameter import parameter
+    from modal_nb.client.typed import Function, FunctionCall
     from modal_nb.exception import Error
     from modal_nb.runtime.context import current_function_call_id, current_input_id, is_local
     from modal_nb.spec.image import Image

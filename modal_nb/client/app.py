@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Never
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Never, cast, dataclass_transform
 
 from modal_nb.client.app_arguments import checked_tags, leave_out
 from modal_nb.client.app_run import AppRun
@@ -14,6 +14,7 @@ from modal_nb.client.decorators import concurrency_of
 from modal_nb.client.entrypoint import Entrypoints
 from modal_nb.client.function import AppFunction, check_function, made_of
 from modal_nb.client.keywords import collect, documented
+from modal_nb.client.parameter import parameter
 from modal_nb.client.running import RunningApp, in_ipython
 from modal_nb.client.schema import declare
 from modal_nb.client.showing import Shown
@@ -27,6 +28,9 @@ from modal_nb.spec.options import AppDefaults, Options
 from modal_nb.spec.retries import Retries
 from modal_nb.spec.secret import Secret
 from modal_nb.spec.storage import CloudBucketMount, NetworkFileSystem, Volume
+
+if TYPE_CHECKING:
+    from modal_nb.client.typed_marks import ClsMark, FunctionMark
 
 Volumes = Mapping[str, Volume | CloudBucketMount]
 
@@ -83,6 +87,7 @@ class App(Entrypoints, Shown):
         return dict(self._functions)
 
     @documented
+    @dataclass_transform(field_specifiers=(parameter,), kw_only_default=True)
     def cls(
         self,
         *positional: Never,
@@ -116,12 +121,12 @@ class App(Entrypoints, Shown):
         serialized: bool = False,
         experimental_options: Mapping[str, Any] | None = None,
         **others: Never,
-    ) -> Callable[[type], Cls]:
+    ) -> ClsMark:
         """Serve the methods of a class by containers; the class's name then stands for a ``Cls``."""
         given = collect("app.cls", locals())
         # the options are checked before there is a class, so that the error points at this line
         Options.declared(given, self._defaults, None)
-        return lambda user_cls: self._declare(user_cls, given)
+        return cast("ClsMark", lambda user_cls: self._declare(user_cls, given))
 
     def _declare(self, user_cls: Any, given: Mapping[str, Any]) -> Cls:
         if isinstance(user_cls, Cls):
@@ -173,14 +178,14 @@ class App(Entrypoints, Shown):
         serialized: bool = False,
         experimental_options: Mapping[str, Any] | None = None,
         **others: Never,
-    ) -> Callable[[Callable[..., Any]], AppFunction]:
+    ) -> FunctionMark:
         """Serve a function by containers of its own; its name then stands for a ``Function``.
 
         ``name``: what it is called instead of its own name. ``schedule`` is refused by name at the first use.
         """
         given = collect("app.function", locals())
         Options.declared(given, self._defaults, None)
-        return lambda raw_f: self._declare_function(raw_f, given)
+        return cast("FunctionMark", lambda raw_f: self._declare_function(raw_f, given))
 
     def _declare_function(self, raw_f: Any, given: Mapping[str, Any]) -> AppFunction:
         plain = check_function(raw_f, given)

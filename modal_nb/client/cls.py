@@ -13,6 +13,7 @@ from modal_nb.client.obj import Obj
 from modal_nb.client.removed import Renamed
 from modal_nb.client.showing import Shown
 from modal_nb.client.subject import Subject, of_cls
+from modal_nb.client.typed_class import variant
 from modal_nb.exception import InvalidError, UsageError
 from modal_nb.runtime.parameter import Parameter
 from modal_nb.runtime.partial_function import PartialFunction
@@ -84,8 +85,10 @@ class Cls(Shown, Handle):
         """
         return Obj(self, args, kwargs)
 
+    @variant
     def with_options(
         self,
+        /,
         *positional: Never,
         cpu: float | tuple[float, float] | Unset | None = None,
         memory: int | tuple[int, int] | Unset | None = None,
@@ -118,6 +121,7 @@ class Cls(Shown, Handle):
             raise TypeError(_not_an_override(next(iter(others))))
         return self._changed(Overrides.declared(given))
 
+    @variant
     def with_concurrency(self, *, max_inputs: int, target_inputs: int | None = None) -> Cls:
         """A variant whose containers run up to ``max_inputs`` inputs at a time, as ``@concurrent``.
 
@@ -128,6 +132,7 @@ class Cls(Shown, Handle):
         concurrency = Concurrency.declared(max_inputs=max_inputs, target_inputs=target_inputs)
         return self._changed(Overrides(concurrency=concurrency))
 
+    @variant
     def with_batching(self, *, max_batch_size: int, wait_ms: int) -> Cls:
         """A variant whose methods get lists of up to ``max_batch_size`` inputs; as ``@batched``."""
         batching = Batching.declared(max_batch_size=max_batch_size, wait_ms=wait_ms)

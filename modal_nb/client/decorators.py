@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from modal_nb.client.handle import Handle
 from modal_nb.exception import InvalidError, UsageError
 from modal_nb.runtime.partial_function import Mark, PartialFunction
 from modal_nb.spec import checks
 from modal_nb.spec.scaling import Batching, Concurrency
+
+if TYPE_CHECKING:
+    from modal_nb.client.typed_marks import BatchedMark, GeneratorMark, MethodMark
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -42,8 +45,16 @@ def _keywords_only(arguments: str = "") -> Callable[[Callable[P, R]], Callable[P
     return wrap
 
 
+@overload
+def method(*, is_generator: Literal[True]) -> GeneratorMark: ...  # type: ignore[overload-overlap]
+
+
+@overload
+def method(*, is_generator: bool | None = None) -> MethodMark: ...
+
+
 @_keywords_only()
-def method(*, is_generator: bool | None = None) -> Decorator:
+def method(*, is_generator: bool | None = None) -> Any:
     """A method that containers serve: ``obj.name.remote(...)``, ``.local``, ``.map`` and so on.
 
     ``is_generator``: only where it cannot be seen from the function, such as behind another decorator.
@@ -79,7 +90,7 @@ def exit() -> Decorator:
 
 
 @_keywords_only("max_batch_size=..., wait_ms=...")
-def batched(*, max_batch_size: int, wait_ms: int) -> Decorator:
+def batched(*, max_batch_size: int, wait_ms: int) -> BatchedMark:
     """A method that gets lists: callers pass single values, which are handed over together.
 
     ``max_batch_size``: the most at once, 1 to 1000. ``wait_ms``: milliseconds that a batch waits for more
@@ -92,7 +103,7 @@ def batched(*, max_batch_size: int, wait_ms: int) -> Decorator:
         size, wait = batching.max_batch_size, batching.wait_ms
         return PartialFunction(raw_f, Mark.METHOD, max_batch_size=size, wait_ms=wait)
 
-    return mark
+    return cast("BatchedMark", mark)
 
 
 @_keywords_only("max_inputs=...")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
+from types import GenericAlias
 from typing import Any, ClassVar
 
 from modal_nb.client import session as sessions
@@ -39,6 +40,9 @@ class FunctionCall:
 
     #: a function of the class, with two faces
     gather: ClassVar[Faces[..., list[Any]]] = Faces(_gather, _gather_aio)
+
+    def __class_getitem__(cls, types: Any) -> GenericAlias:  # so that ``FunctionCall[str]`` is an annotation
+        return GenericAlias(cls, types)
 
     def __init__(self, object_id: str) -> None:
         self._id = object_id

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import warnings
 from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterable, Mapping
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Never
 
 from modal_nb.client import binding, single
@@ -33,6 +34,11 @@ class Function(SpawnFaces, Handle):
     lookup = Renamed(
         "Function.lookup is gone: use Cls.from_name(app_name, name), whose instances have the methods"
     )
+
+    def __class_getitem__(
+        cls, types: Any
+    ) -> GenericAlias:  # so that ``Function[[int], str, str]`` is an annotation
+        return GenericAlias(cls, types)
 
     def __init__(self, obj: Obj, spec: MethodSpec) -> None:
         self._obj = obj
