@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from modal_nb.protocol.messages import Content, Launch, PoolOpen
-from modal_nb.spec.pool import PoolSpec
 
 #: the environment that every home has
 MAIN = "main"
@@ -29,7 +28,7 @@ class DeployedClass(Content, frozen=True, kw_only=True):
     launch: Launch
     variables: dict[str, str]
     #: options that are set, by name; what the back end does not honour is refused
-    options: list[str] = []
+    options: list[str]
     #: False: only referred to by the others, found by no name
     named: bool = True
 
@@ -133,13 +132,12 @@ class CallAsk(Content, frozen=True, kw_only=True):
 class CallFound(Content, frozen=True, kw_only=True):
     """What it takes to open the results of a kept call."""
 
-    app: int
-    app_id: str
     app_name: str
     #: hex
     key: str
-    spec: PoolSpec
     method: str
+    #: class and method, for people
+    label: str
     inputs: int
 
 
@@ -171,7 +169,7 @@ class CallCancel(Content, frozen=True, kw_only=True):
     """``indexes``: these inputs, none: all. ``terminate``: kill the containers that run them."""
 
     call: str
-    indexes: list[int] = []
+    indexes: list[int]
     terminate: bool = False
 
 

@@ -49,6 +49,10 @@ class Kind(IntEnum):
     MORE = 20
     #: container -> supervisor (flags: 1 it begins, 0 it ends): a generator waits until its reader has read
     PAUSE = 21
+    #: client -> supervisor: a CALL that the supervisor is to keep; its first frame is a SpawnHead
+    SPAWN = 22
+    #: client -> supervisor (number: call reference): wait for the outcome of a kept input; its one frame is a SpawnHead
+    ATTACH = 23
     #: supervisor -> client: how a pool is that it watches, or what has changed
     REPORT = 30
 
@@ -62,10 +66,17 @@ class Result(IntEnum):
     FAILURE = 1
     #: a container's START_FAILED message, as it came
     START_FAILED = 2
-    #: the pool is gone from the supervisor's books: open it again and send again
+    #: the pool is gone from the supervisor's books, or a newer version has taken its place: open it again and send
+    #: again (extra: its number)
     UNKNOWN_POOL = 3
     #: an item of a generator, as its container sent it (parent: its index, count: 0); never an outcome
     ITEM = 4
+    #: of a SPAWN: it is on disk
+    ACCEPTED = 5
+    #: of an ATTACH: there is no outcome yet (count: 0), it follows
+    PENDING = 6
+    #: of both: the store would not; two frames, the name of a class in modal_nb.exception and the message
+    REFUSED = 7
 
 
 #: how an attempt ended, by the number that travels in flags; values are those of scheduler.events.Outcome

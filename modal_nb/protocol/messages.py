@@ -97,6 +97,10 @@ class PoolOpen(Content, frozen=True, kw_only=True):
     #: for people: the parameters of its instances, and what with_options and the like changed
     parameters: str = ""
     variant: str = ""
+    #: of a deployed app: the version that was looked up, 0: a reference to this very digest
+    version: int = 0
+    #: refuse it when a newer version is deployed, so that the opener looks it up again
+    follows: bool = False
 
 
 class ClassDeclare(Content, frozen=True, kw_only=True):
@@ -138,6 +142,8 @@ class Inside(Content, frozen=True, kw_only=True):
     app_name: str
     pool: int
     spec: PoolSpec
+    #: the app is a deployed one
+    deployed: bool = False
 
 
 class PoolOpened(Content, frozen=True, kw_only=True):
@@ -230,8 +236,12 @@ class PoolStatus(Content, frozen=True, kw_only=True):
 class AppStatus(Content, frozen=True, kw_only=True):
     id: str
     name: str
+    #: 0: it is deployed
     client_pid: int
     pools: list[PoolStatus]
+    #: of a deployed app
+    environment: str = ""
+    version: int = 0
 
 
 class Status(Content, frozen=True, kw_only=True):

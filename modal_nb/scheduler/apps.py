@@ -38,12 +38,13 @@ def pool_opened(ledger: Ledger, event: PoolOpened, now: float) -> None:
         pool.retire(False)
     ledger.touch(pool, now)
     if older is not None and older is not pool:
-        _retire(ledger, older, now)
+        retire(ledger, older, now)
     placement.scale_up(ledger, pool, now)
     placement.review(ledger, now)
 
 
-def _retire(ledger: Ledger, pool: Pool, now: float) -> None:
+def retire(ledger: Ledger, pool: Pool, now: float) -> None:
+    """It serves what still comes, keeps nothing warm, and is forgotten when it is empty."""
     pool.retire(True)
     ledger.touch(pool, now)
     expire(ledger, pool, now)

@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 class AppOpened:
     app: int
     name: str
-    #: the client that the app lives and dies with
+    #: the client that the app lives and dies with; 0: none, it is deployed
     owner: int
 
 
@@ -57,6 +57,13 @@ class PoolOpened:
     pool: int
     app: int
     spec: PoolSpec
+
+
+@dataclass(slots=True)
+class PoolReplaced:
+    """A newer version of a deployed app has taken its place: it serves what it has, keeps nothing warm and goes."""
+
+    pool: int
 
 
 @dataclass(slots=True)
@@ -185,6 +192,7 @@ Event = (
     | AppStopped
     | ClientLost
     | PoolOpened
+    | PoolReplaced
     | AutoscalerUpdated
     | InputArrived
     | InputCancelled

@@ -38,6 +38,7 @@ from modal_nb.scheduler.events import (
     InputReturned,
     LimitChanged,
     PoolOpened,
+    PoolReplaced,
     ShutdownBegan,
     TimePassed,
 )
@@ -72,10 +73,11 @@ class Scheduler:
             rules = Rules(queue_bound=queue_bound, cancel_grace=cancel_grace, stop_grace=stop_grace)
         self._ledger = Ledger(machine, rules)
         self._handlers: dict[type, Callable[[Any, float], None]] = {
-            AppOpened: self._app_opened,
+            AppOpened: lambda event, _: apps.opened(self._ledger, event),
             AppStopped: self._app_stopped,
-            ClientLost: self._client_lost,
+            ClientLost: lambda event, now: apps.client_lost(self._ledger, event.client, now),
             PoolOpened: self._pool_opened,
+            PoolReplaced: self._pool_replaced,
             AutoscalerUpdated: self._autoscaler_updated,
             InputArrived: self._input_arrived,
             InputCancelled: self._input_cancelled,
@@ -156,19 +158,18 @@ class Scheduler:
 
     # -- apps and pools
 
-    def _app_opened(self, event: AppOpened, now: float) -> None:
-        apps.opened(self._ledger, event)
-
     def _app_stopped(self, event: AppStopped, now: float) -> None:
         app = self._ledger.apps.get(event.app)
         if app is not None and not app.stopping:
             apps.stop(self._ledger, app, now)
 
-    def _client_lost(self, event: ClientLost, now: float) -> None:
-        apps.client_lost(self._ledger, event.client, now)
-
     def _pool_opened(self, event: PoolOpened, now: float) -> None:
         apps.pool_opened(self._ledger, event, now)
+
+    def _pool_replaced(self, event: PoolReplaced, now: float) -> None:
+        pool = self._ledger.pools.get(event.pool)
+        if pool is not None and not pool.retired:
+            apps.retire(self._ledger, pool, now)
 
     def _autoscaler_updated(self, event: AutoscalerUpdated, now: float) -> None:
         pool = self._ledger.pools.get(event.pool)

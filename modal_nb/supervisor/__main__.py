@@ -58,7 +58,7 @@ class Supervisor:
         self.reactor = reactor = Reactor(scheduler, loop)
         self.fleet = reactor.fleet = Fleet(settings, epoch, loop, reactor.feed, reactor.flush, self._refused)
         self.handlers = Handlers(
-            settings, reactor, epoch, honoured, Watch(reactor, loop), loop.time, self.end
+            settings, reactor, epoch, honoured, Watch(reactor, loop), loop.time, self.end, loop
         )
         reception = Reception(
             Codec(self.key, epoch),
@@ -73,6 +73,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Serve until it is told to end or nothing needs it any more."""
+        await self.handlers.durable.restore()
         self.gateway.listen()
         self._publish()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,6 +81,7 @@ class Supervisor:
         self._consider_ending()
         await self._done
         await self.fleet.close()
+        self.handlers.durable.close()
         # first, so that a client whose connection ends sees that this is in order
         self._settings.places.connection_file.unlink(missing_ok=True)
         self.gateway.close()
@@ -115,7 +117,8 @@ class Supervisor:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self.fleet.containers or (self.handlers.clients and not self._ending):
+        needed = self.handlers.clients or self.handlers.durable.pending
+        if self.fleet.containers or (needed and not self._ending):
             return
         if self._ending:
             self._loop.call_later(0.05, self._finish)  # let the last answers leave
@@ -123,7 +126,7 @@ class Supervisor:
             self._idle = self._loop.call_later(self._settings.idle_exit, self._end_if_idle)
 
     def _end_if_idle(self) -> None:
-        if not self.handlers.clients and not self.fleet.containers:
+        if not self.handlers.clients and not self.fleet.containers and not self.handlers.durable.pending:
             log.info("supervisor idle, ends")
             self._finish()
 

@@ -5,6 +5,7 @@ A request that cannot be met is answered with a Refusal that names the exception
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -21,6 +22,8 @@ from modal_nb.scheduler import events as ev
 from modal_nb.spec import ids
 from modal_nb.spec.scaling import Autoscaler
 from modal_nb.supervisor import nested, reports
+from modal_nb.supervisor.durable import Durable
+from modal_nb.supervisor.opening import open_pool
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import App, Client, Pool
 from modal_nb.supervisor.settings import Settings
@@ -33,8 +36,6 @@ log = logging.getLogger("modal_nb.supervisor")
 KEPT_HERE = frozenset(
     {"secrets", "single_use_containers", "experimental_options", "retries", "concurrent", "batched"}
 )
-#: letters of what a client says of a pool for people
-_LONGEST_LABEL = 500
 
 
 class Handlers:
@@ -49,6 +50,7 @@ class Handlers:
         watch: Watch,
         now: Callable[[], float],
         end: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
@@ -58,6 +60,7 @@ class Handlers:
         self._now = now
         self._end = end
         self._born = now()
+        self.durable = Durable(settings, reactor, epoch, self._check_options, loop)
         self.clients: dict[int, Client] = {}
         self._handlers: dict[type[ms.Content], Callable[[Client, int, Message, Any], ms.Content | None]] = {
             ms.AppOpen: self._app_open,
@@ -80,6 +83,9 @@ class Handlers:
         try:
             record = REQUESTS[message.msg_type]
             asked = msgspec.convert(message.content, record)
+            if self.durable.handles(record):
+                self.durable.answer(client, request, message, asked)
+                return None
             return self._handlers[record](client, request, message, asked)
         except KeyError:
             return ms.Refusal(error="InvalidError", message=f"there is no request {message.msg_type!r}")
@@ -96,6 +102,7 @@ class Handlers:
         log.info("client lost number=%d pid=%d", client.number, client.pid)
         self.clients.pop(client.number, None)
         self._watch.lost(client)
+        self.durable.lost(client)
         self._reactor.feed(ev.ClientLost(client.number))
         self._reactor.on_quiet()
 
@@ -131,28 +138,12 @@ class Handlers:
 
     def _pool_open(self, client: Client, request: int, message: Message, asked: ms.PoolOpen) -> ms.PoolOpened:
         app = self._own_app(client, asked.app)
-        unable = [name for name in asked.options if name not in self._honoured]
-        if unable:
-            raise exception.UnsupportedOptionError(_unsupported(asked.spec.service, unable))
-        scheduler = self._reactor.scheduler
-        number = scheduler.pool_number(app.number, asked.spec.key)
-        if number is None:
-            number = scheduler.next_number()
-            load = bytes(message.buffers[0])
-            self._reactor.pools[number] = Pool(
-                number,
-                app,
-                asked.spec,
-                nested.launch_of(client, app, asked),
-                load,
-                asked.load_parts,
-                asked.spec.autoscaler,
-                parameters=asked.parameters[:_LONGEST_LABEL],
-                variant=asked.variant[:_LONGEST_LABEL],
-            )
-            log.info("pool opened number=%d app=%s service=%s", number, app.id, asked.spec.service)
-        self._reactor.feed(ev.PoolOpened(number, app.number, asked.spec))
-        return ms.PoolOpened(pool=number)
+        self._check_options(asked.spec.service, asked.options)
+        asked = self.durable.placed(app, asked)
+        launch = nested.launch_of(client, app, asked)
+        pool, new = open_pool(self._reactor, app, asked, launch, message.buffers[0])
+        self.durable.opened(pool, asked, new=new)
+        return ms.PoolOpened(pool=pool.number)
 
     def _autoscaler_update(
         self, client: Client, request: int, message: Message, asked: ms.AutoscalerUpdate
@@ -166,6 +157,7 @@ class Handlers:
         settings = dataclasses.replace(pool.autoscaler, **changes)
         settings.check()
         pool.autoscaler = settings
+        self.durable.updated(pool)
         self._reactor.feed(ev.AutoscalerUpdated(pool.number, settings))
         return ms.AutoscalerSettings(settings=settings)
 
@@ -237,6 +229,11 @@ class Handlers:
         return ms.Done()
 
     # -- finding things -----------------------------------------------------------------------------------------
+
+    def _check_options(self, service: str, options: list[str]) -> None:
+        unable = [name for name in options if name not in self._honoured]
+        if unable:
+            raise exception.UnsupportedOptionError(_unsupported(service, unable))
 
     def _own_app(self, client: Client, number: int) -> App:
         app = self._reactor.apps.get(number)

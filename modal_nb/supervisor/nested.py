@@ -48,7 +48,12 @@ def inside(client: Client) -> ms.Inside:
         raise NotFoundError("this client is not inside a container")
     pool = client.container.pool
     return ms.Inside(
-        app=pool.app.number, app_id=pool.app.id, app_name=pool.app.name, pool=pool.number, spec=pool.spec
+        app=pool.app.number,
+        app_id=pool.app.id,
+        app_name=pool.app.name,
+        pool=pool.number,
+        spec=pool.spec,
+        deployed=pool.app.owner is None,
     )
 
 

@@ -158,7 +158,9 @@ class Reactor:
         held = self._over(effect.input)
         place: dict[str, Any] = {"number": held.call, "first": held.first, "count": held.count}
         if effect.kind is fx.FailureKind.POOL_GONE:
-            held.client.link.send(packet(Kind.RESULT, flags=Result.UNKNOWN_POOL, **place))
+            held.client.link.send(
+                packet(Kind.RESULT, flags=Result.UNKNOWN_POOL, extra=held.pool.number, **place)
+            )
             return
         failure = held.pool.start_failure
         if effect.kind is fx.FailureKind.START_FAILED and failure is not None:

@@ -18,7 +18,7 @@ from modal_nb.supervisor.gateway import Link
 from modal_nb.supervisor.handlers import Handlers
 from modal_nb.supervisor.kernel_link import KernelLink
 from modal_nb.supervisor.reactor import Reactor
-from modal_nb.supervisor.records import App, Client, Container
+from modal_nb.supervisor.records import App, Client, Container, Pool
 from modal_nb.supervisor.settings import Settings
 
 log = logging.getLogger("modal_nb.supervisor")
@@ -96,7 +96,8 @@ class Reception:
         for other in list(self._handlers.clients.values()):
             if other.session == client.session and other.container is None:
                 other.link.close()
-        return [app for app in self._reactor.apps.values() if app.owner.session == client.session]
+        mine = client.session
+        return [app for app in self._reactor.apps.values() if app.owner and app.owner.session == mine]
 
     def _when_gone(self, apps: list[App], then: Callable[[], None]) -> None:
         """A client that comes back sends its calls again: first the containers that may still run them must end."""
@@ -113,9 +114,11 @@ class Reception:
             app.on_gone.append(partial(gone, app.number))
 
     def _client(self, client: Client, said: Packet) -> None:
-        if said.kind == Kind.CALL:
+        if said.kind in (Kind.CALL, Kind.SPAWN):
             self._call(client, said)
-        elif said.kind == Kind.CANCEL:
+        elif said.kind == Kind.ATTACH:
+            self._handlers.durable.attach(client, said)
+        elif said.kind == Kind.CANCEL and not self._handlers.durable.detach(client, said.number):
             self._reactor.cancel(client, said.number, terminate=bool(said.flags & 1))
         elif said.kind == Kind.MORE:
             self._reactor.streams.more(client, said.number, load_total(said.frames()))
@@ -130,16 +133,21 @@ class Reception:
     def _call(self, client: Client, call: Packet) -> None:
         """Calls are not opened here: the container checks who signed them."""
         pool = self._reactor.pools.get(call.extra)
-        if pool is not None and call.count:
+        if pool is not None and call.count and (not pool.superseded or _own(client, pool)):
             if call.flags > len(pool.spec.batching):
                 raise MessageRefused(f"pool {call.extra} has no batched method {call.flags}")
-            self._reactor.arrive(client, call)
+            if call.kind == Kind.SPAWN:
+                self._handlers.durable.spawn(client, call, pool)
+            else:
+                self._reactor.arrive(client, call)
             return
-        client.link.send(
-            packet(
-                Kind.RESULT, number=call.number, first=call.first, count=call.count, flags=Result.UNKNOWN_POOL
-            )
-        )
+        place = {"number": call.number, "extra": call.extra, "first": call.first, "count": call.count}
+        client.link.send(packet(Kind.RESULT, (), flags=Result.UNKNOWN_POOL, **place))
+
+
+def _own(client: Client, pool: Pool) -> bool:
+    """Containers of an older version go on calling each other as long as they live."""
+    return client.container is not None and client.container.pool is pool
 
 
 def _hello(message: Message) -> ms.Hello:

@@ -37,7 +37,9 @@ class Client:
     session: str = ""
 
     def may_use(self, app: App) -> bool:
-        """Its own apps, or from inside a container the apps of that container's owner."""
+        """Its own apps, or in a container the apps of that container's owner; deployed ones are everybody's."""
+        if app.owner is None:
+            return True
         if self.container is not None:
             return self.container.pool.app.owner is app.owner
         return app.owner is self
@@ -52,6 +54,19 @@ class DeclaredClass:
     data: Frame
 
 
+@dataclass(slots=True)
+class Deployment:
+    """What an app without an owner is, in its newest version."""
+
+    #: its row in the store
+    row: int
+    environment: str
+    version: int
+    python: str
+    #: classes and functions by name: the digest that the name means now
+    named: dict[str, str]
+
+
 @dataclass(slots=True, eq=False)
 class App:
     """An app that runs."""
@@ -59,7 +74,8 @@ class App:
     number: int
     id: str
     name: str
-    owner: Client
+    #: None: it is deployed
+    owner: Client | None
     #: signs what its clients and containers send each other
     codec: Codec
     #: (name, digest) -> what was told of a class to which references travel
@@ -68,6 +84,7 @@ class App:
     waiting: list[tuple[Client, int]] = field(default_factory=list)
     #: called when no container of it is left
     on_gone: list[Callable[[], None]] = field(default_factory=list)
+    deployment: Deployment | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +103,9 @@ class Pool:
     #: for people: parameters, and changed options
     parameters: str = ""
     variant: str = ""
+    #: of a deployed app: the version that it belongs to, and whether a newer one has taken its place
+    version: int = 0
+    superseded: bool = False
     #: the last START_FAILED packet of one of its containers
     start_failure: Packet | None = None
 

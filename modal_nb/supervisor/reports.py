@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modal_nb import exception
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import Kind, packet
@@ -21,6 +22,11 @@ def answer(client: Client, request: int, content: ms.Content, buffers: Sequence[
     """Answer a request of a client."""
     frames = client.codec.pack(f"{type(content).__name__.lower()}_reply", content.content(), buffers)
     client.link.send(packet(Kind.ANSWER, frames, number=request))
+
+
+def refuse(client: Client, request: int, error: exception.Error) -> None:
+    """Answer a request that cannot be met; the client raises this error."""
+    answer(client, request, ms.Refusal(error=type(error).__name__, message=str(error)))
 
 
 def failure(effect: FailInput, dead: Container | None) -> ms.Failure:
@@ -84,4 +90,12 @@ def pool_status(
 
 
 def app_status(app: App, pools: list[ms.PoolStatus]) -> ms.AppStatus:
-    return ms.AppStatus(id=app.id, name=app.name, client_pid=app.owner.pid, pools=pools)
+    deployment = app.deployment
+    return ms.AppStatus(
+        id=app.id,
+        name=app.name,
+        client_pid=app.owner.pid if app.owner else 0,
+        pools=pools,
+        environment=deployment.environment if deployment else "",
+        version=deployment.version if deployment else 0,
+    )

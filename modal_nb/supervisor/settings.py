@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from modal_nb.protocol.connection import Places
@@ -36,6 +37,15 @@ class Settings:
     hello_timeout: float = 10.0
     #: connections that have not said hello yet, at most
     strangers: int = 128
+    #: of the store: "full" survives a power cut, "normal" any end of the process
+    durability: str = "full"
+    #: days that results of ``.spawn`` are kept, and bytes that all of them may take
+    results_keep_days: float = 7.0
+    results_bound: int = 10_240 * _MIB
+
+    @property
+    def store(self) -> Path:
+        return self.places.home / "store.db"
 
     @property
     def body_limit(self) -> int:

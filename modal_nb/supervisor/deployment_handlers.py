@@ -1,0 +1,187 @@
+"""What clients ask about deployed apps and environments; each answer waits for the store."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from modal_nb.exception import Error, NotFoundError
+from modal_nb.protocol import deployment as dp
+from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Message
+from modal_nb.scheduler import events as ev
+from modal_nb.supervisor import reports
+from modal_nb.supervisor.deployments import Deployments
+from modal_nb.supervisor.reactor import Reactor
+from modal_nb.supervisor.records import App, Client, DeclaredClass
+from modal_nb.supervisor.store import deployments as rows
+from modal_nb.supervisor.store.private import PrivateFiles
+from modal_nb.supervisor.store.store import Store
+
+
+class DeploymentHandlers:
+    """One method per request."""
+
+    def __init__(
+        self,
+        store: Store,
+        private: PrivateFiles,
+        reactor: Reactor,
+        deployments: Deployments,
+        check: Callable[[str, list[str]], None],
+    ) -> None:
+        """``check`` raises for options of a class that the back end does not honour."""
+        self._store = store
+        self._private = private
+        self._reactor = reactor
+        self._deployments = deployments
+        self._check = check
+        self.handlers: Mapping[type[ms.Content], Callable[[Client, int, Message, Any], None]] = {
+            dp.DeployKeyAsk: self._key,
+            dp.Deploy: self._deploy,
+            dp.DeployedAppsAsk: self._list,
+            dp.DeployedAppStop: self._stop,
+            dp.ClassLookup: self._lookup,
+            dp.EnvironmentCreate: self._create_environment,
+            dp.EnvironmentsAsk: self._environments,
+        }
+
+    def _key(self, client: Client, request: int, message: Message, asked: dp.DeployKeyAsk) -> None:
+        fresh = secrets.token_bytes(32)
+        self._store.run(
+            lambda c: rows.app_key(c, asked.environment, asked.app_name, fresh),
+            lambda key: self._answer(client, request, dp.DeployKey(key=key.hex())),
+            partial(self._refuse, client, request),
+        )
+
+    def _deploy(self, client: Client, request: int, message: Message, asked: dp.Deploy) -> None:
+        for one in asked.classes:
+            self._check(one.name, one.options)
+        buffers = [bytes(buffer) for buffer in message.buffers]
+        records, loads = buffers[: len(asked.classes)], buffers[len(asked.classes) :]
+        now = time.time()
+
+        def add(connection: Any) -> rows.AppRow:
+            names = [
+                self._private.put(msgspec.structs.replace(one.launch, variables=one.variables))
+                for one in asked.classes
+            ]
+            classes = [
+                rows.ClassRow(one.name, one.digest, one.named, name, record)
+                for one, name, record in zip(asked.classes, names, records, strict=True)
+            ]
+            launches = {(one.name, one.digest): name for one, name in zip(asked.classes, names, strict=True)}
+            pools = [
+                rows.PoolRow(p.spec.key, 0, p, launches[p.name, p.digest], load)
+                for p, load in zip(asked.pools, loads, strict=True)
+            ]
+            return rows.add_version(connection, asked, classes, pools, now)
+
+        def live(row: rows.AppRow) -> None:
+            app = self._deployments.go_live(row, recreate=asked.strategy == "recreate")
+            self._answer(client, request, dp.Deployed(app=app.number, id=app.id, version=row.version))
+
+        self._store.run(add, live, partial(self._refuse, client, request))
+
+    def _list(self, client: Client, request: int, message: Message, asked: dp.DeployedAppsAsk) -> None:
+        self._store.run(
+            lambda c: rows.listed(c, asked.environment),
+            lambda apps: self._answer(client, request, dp.DeployedApps(apps=apps)),
+            partial(self._refuse, client, request),
+        )
+
+    def _stop(self, client: Client, request: int, message: Message, asked: dp.DeployedAppStop) -> None:
+        def stopped(_: None) -> None:
+            app = self._deployments.apps.pop((asked.environment, asked.app_name), None)
+            if app is None:
+                self._answer(client, request, ms.Done())
+                return
+            app.waiting.append((client, request))
+            self._reactor.feed(ev.AppStopped(app.number))
+            self._reactor.flush()
+
+        self._store.run(
+            lambda c: rows.stop(c, asked.environment, asked.app_name),
+            stopped,
+            partial(self._refuse, client, request),
+        )
+
+    def _create_environment(
+        self, client: Client, request: int, message: Message, asked: dp.EnvironmentCreate
+    ) -> None:
+        self._store.run(
+            lambda c: rows.create_environment(c, asked.name),
+            lambda _: self._answer(client, request, ms.Done()),
+            partial(self._refuse, client, request),
+        )
+
+    def _environments(
+        self, client: Client, request: int, message: Message, asked: dp.EnvironmentsAsk
+    ) -> None:
+        self._store.run(
+            rows.environments,
+            lambda names: self._answer(client, request, dp.Environments(names=names)),
+            partial(self._refuse, client, request),
+        )
+
+    def _lookup(self, client: Client, request: int, message: Message, asked: dp.ClassLookup) -> None:
+        app = self._deployments.apps.get((asked.environment, asked.app_name))
+        deployment = None if app is None else app.deployment
+        if app is not None and deployment is not None and asked.version in (0, deployment.version):
+            digest = deployment.named.get(asked.name)
+            if digest is not None:
+                found = app.classes[asked.name, digest]
+                self._found(client, request, app, deployment.version, deployment.python, found)
+                return
+
+        def old(found: tuple[int, str, list[rows.ClassRow]]) -> None:
+            version, python, classes = found
+            one = next((c for c in classes if c.named and c.name == asked.name), None)
+            if app is None or one is None:
+                self._refuse(client, request, _no_class(asked, version, classes))
+                return
+            declared = app.classes[one.name, one.digest] = DeclaredClass(
+                self._private.get(one.launch), one.record
+            )
+            self._found(client, request, app, version, python, declared)
+
+        def look(connection: Any) -> tuple[int, str, list[rows.ClassRow]]:
+            row, newest = rows.live(connection, asked.environment, asked.app_name)
+            version = asked.version or newest
+            return (version, *rows.version_classes(connection, row, version))
+
+        self._store.run(look, old, partial(self._refuse, client, request))
+
+    def _found(
+        self, client: Client, request: int, app: App, version: int, python: str, found: DeclaredClass
+    ) -> None:
+        content = dp.LookedUp(
+            app=app.number, app_id=app.id, key=app.codec.key.hex(), version=version, python=python
+        )
+        reports.answer(client, request, content, [found.data])
+        self._reactor.flush()
+
+    def _answer(self, client: Client, request: int, content: ms.Content) -> None:
+        reports.answer(client, request, content)
+        self._reactor.flush()
+
+    def _refuse(self, client: Client, request: int, error: Error) -> None:
+        reports.refuse(client, request, error)
+        self._reactor.flush()
+
+
+def _no_class(asked: dp.ClassLookup, version: int, classes: list[rows.ClassRow]) -> NotFoundError:
+    if not classes:
+        return NotFoundError(
+            f"version {version} of the app {asked.app_name!r} is not known: the newest {rows.KEPT_VERSIONS} versions "
+            "are kept; `modal-nb app list` shows them"
+        )
+    names = ", ".join(sorted(one.name for one in classes if one.named))
+    return NotFoundError(
+        f"version {version} of the app {asked.app_name!r} has no {asked.name!r}, only {names}"
+    )

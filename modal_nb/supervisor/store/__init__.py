@@ -1,0 +1,1 @@
+"""What outlives the supervisor: one SQLite file per home, read and written by one thread."""
