@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from modal_nb.client import session as sessions
 from modal_nb.client import waiting
 from modal_nb.client.call_graph import InputInfo, graph
+from modal_nb.client.call_logs import CallLogs
 from modal_nb.client.dual import Faces, dual
 from modal_nb.client.kept import KeptCall
 from modal_nb.exception import InvalidError
@@ -105,6 +106,14 @@ class FunctionCall:
     @num_inputs.awaited
     async def _num_inputs_aio(self) -> int:
         return len(self._found().places)
+
+    @property
+    def logs(self) -> CallLogs:
+        """What its inputs printed: ``call.logs()`` gives the lines, ``call.logs(follow=True)`` also those to come.
+
+        ``call.logs.fetch``, ``tail`` and ``stream`` give entries with their times, as Modal's do.
+        """
+        return CallLogs(self._id)
 
     # -- steering and looking ---------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The log of a container: what it prints comes by a pipe to the guard, so that the file stays bounded.
 
-The guard is the only one that writes then. When the file is full, its older half goes. Standard library only.
+The guard is the only one that writes then. When the file is full, its older half goes, and a line says so. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from contextlib import suppress
 #: bytes
 LARGEST = 8 << 20
 _READ = 1 << 16
+#: the first line of a log whose older half went
+CUT = b"[modal_nb: what stood here is no longer kept]\n"
 
 
 class LogKeeper:
@@ -58,4 +61,4 @@ class LogKeeper:
             return
         kept = os.pread(self._log, self._largest // 2, length - self._largest // 2)
         os.ftruncate(self._log, 0)
-        os.write(self._log, kept[kept.find(b"\n") + 1 :])
+        os.write(self._log, CUT + kept[kept.find(b"\n") + 1 :])

@@ -7,12 +7,16 @@ import logging
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 from modal_nb.container.attach import Attachment
+from modal_nb.container.call_log import CallLog
 from modal_nb.container.control import ControlStream
 from modal_nb.container.inputs import InputStream
 from modal_nb.container.memory_kills import MemoryNotes
+from modal_nb.container.printing import install
+from modal_nb.protocol.call_log import CallFiles
 from modal_nb.protocol.codec import Codec, Message
 from modal_nb.protocol.launch_file import LaunchFile
 from modal_nb.protocol.messages import Hello
@@ -33,6 +37,8 @@ START_FAILED = 1
 
 def serve(launch: LaunchFile, connection_file: str) -> int:
     """Called by the launcher in the kernel's process; returns the exit code."""
+    if launch.logs:
+        install(CallLog(CallFiles(Path(launch.logs), os.environ["MODAL_TASK_ID"])))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     process.enter_container(os.environ["MODAL_TASK_ID"])
     process.payload_bound = launch.payload_bound

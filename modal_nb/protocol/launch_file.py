@@ -28,6 +28,8 @@ class LaunchFile(NamedTuple):
     entry: str = "modal_nb.container.main:serve"
     #: bytes that the result of one input may take
     payload_bound: int = 2 * 1024**3
+    #: folder of what calls print; empty: nothing is noted
+    logs: str = ""
     #: private, for tests: False starts the container without a process-id namespace
     namespace: bool | None = None
 

@@ -78,6 +78,12 @@ class Batch:
         """In whose name the code runs: the first message of which something does."""
         return next((member for member in self._members if member.indices), self._members[0]).ticket
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The function calls that something runs for."""
+        found = [member.ticket.call_id for member in self._members if member.indices]
+        return tuple(dict.fromkeys(call for call in found if call is not None))
+
     def name(self) -> str:
         """The id of the input in whose name the code runs."""
         first = next(member for member in self._members if member.indices)

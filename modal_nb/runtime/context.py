@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,6 +16,10 @@ _input_number: ContextVar[int] = ContextVar("modal_nb_input_number", default=0)
 #: the numbers of all that is served now, on whatever thread
 _served: list[int] = []
 _function_call_id: ContextVar[str | None] = ContextVar("modal_nb_function_call_id", default=None)
+#: all function calls of the batch that runs; empty outside of one
+_together: ContextVar[tuple[str, ...]] = ContextVar("modal_nb_together", default=())
+#: number -> its function calls, of what is served now
+_calls: dict[int, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Process:
         #: set by ``client`` when it is loaded: (service, method name, face) -> what ``self.name.face`` gives
         #: inside a serving instance, for every face but ``local``
         self.face_from_inside: Callable[[Any, str, str], Any] | None = None
+        #: inputs that have printed and run on, by id; the container's main has it filled
+        self.printed: Mapping[str, object] = {}
+        #: told the id of each input that ends while there are such
+        self.on_printed_end: Callable[[str | None], None] = lambda _: None
 
     def enter_container(self, container_id: str) -> None:
         """The container's main calls this once, before the user's class is loaded."""
@@ -95,6 +103,28 @@ def current_input_number() -> int:
     return _input_number.get() or (served[0] if len(served) == 1 else 0)
 
 
+def current_calls() -> tuple[str, ...]:
+    """The function calls that the current code runs for: all of a batch, else one; none outside of an input."""
+    call = _function_call_id.get()
+    return _together.get() or (() if call is None else (call,))
+
+
+def only_calls() -> tuple[str, ...]:
+    """Those of the only input that runs in this process; none if it is not one."""
+    calls = list(_calls.values())  # in one step: others begin and end meanwhile
+    return calls[0] if len(calls) == 1 else ()
+
+
+@contextmanager
+def together(function_call_ids: tuple[str, ...]) -> Iterator[None]:
+    """The runner wraps the serving of a batch in this: what it prints is everybody's."""
+    before = _together.set(function_call_ids)
+    try:
+        yield
+    finally:
+        _together.reset(before)
+
+
 @contextmanager
 def serving(input_id: str | None, function_call_id: str | None, number: int = 0) -> Iterator[None]:
     """The runner wraps the serving of one message in this."""
@@ -103,11 +133,15 @@ def serving(input_id: str | None, function_call_id: str | None, number: int = 0)
     name = _input_id.set(input_id)
     if number:
         _served.append(number)
+        _calls[number] = current_calls()
     try:
         yield
     finally:
+        if process.printed:
+            process.on_printed_end(_input_id.get())
         if number:
             _served.remove(number)
+            _calls.pop(number, None)
         _input_id.reset(name)
         _function_call_id.reset(call)
         _input_number.reset(before)
@@ -115,4 +149,6 @@ def serving(input_id: str | None, function_call_id: str | None, number: int = 0)
 
 def serve_next(input_id: str) -> None:
     """The runner calls this inside ``serving`` for each further input of a chunk."""
+    if process.printed:
+        process.on_printed_end(_input_id.get())
     _input_id.set(input_id)

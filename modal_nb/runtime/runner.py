@@ -201,7 +201,10 @@ class Runner:
     def _batch(self, messages: Messages, method: str) -> Iterator[Batch]:
         try:
             batch = Batch(self.service, method, messages, self._told)
-            with context.serving(None, batch.first.call_id, batch.first.number):
+            with (
+                context.together(batch.calls),
+                context.serving(None, batch.first.call_id, batch.first.number),
+            ):
                 yield batch
         finally:
             for ticket, _ in messages:

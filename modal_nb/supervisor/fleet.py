@@ -218,6 +218,7 @@ class Fleet:
             cwd=inherited.cwd,
             sys_path=inherited.sys_path,
             payload_bound=self._payload_bound,
+            logs=str(self._places.logs),
         )
         return LaunchRequest(
             folder=container.folder,

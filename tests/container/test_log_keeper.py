@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from modal_nb.container.log_keeper import LogKeeper
+from modal_nb.container.log_keeper import CUT, LogKeeper
 
 
 @pytest.fixture
@@ -28,13 +28,14 @@ def test_what_is_printed_is_in_the_log(log):
     assert log.read_bytes() == b"one\ntwo\n"
 
 
-def test_a_full_log_loses_its_older_half_and_keeps_whole_lines(log):
+def test_a_full_log_loses_its_older_half_keeps_whole_lines_and_says_so(log):
     kept = keeper(log)
     lines = [b"line %04d\n" % number for number in range(2000)]
     for line in lines:
         write(kept, line)
-        assert log.stat().st_size <= 4096
-    found = log.read_bytes().splitlines(keepends=True)
+        assert log.stat().st_size <= 4096 + len(CUT)
+    cut, *found = log.read_bytes().splitlines(keepends=True)
+    assert cut == CUT
     assert len(found) >= 200
     assert found == lines[-len(found) :]
 

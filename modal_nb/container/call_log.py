@@ -1,0 +1,159 @@
+"""Notes what inputs print, by function call. Nothing is made or opened before the first of them prints."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import threading
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+import msgspec
+
+from modal_nb.protocol.call_log import (
+    ENDED,
+    GENERATION,
+    LARGEST,
+    LARGEST_INDEX,
+    CallFiles,
+    Record,
+    newer_half,
+)
+
+#: bytes of text in one record
+_LONGEST = 1 << 16
+#: bytes without an end of line that are held back, at most
+_HELD = 1 << 13
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Owner(NamedTuple):
+    """Whose a printed line is."""
+
+    calls: tuple[str, ...]
+    #: empty where only the calls are known
+    input: str
+
+
+class _Held:
+    """What came of one owner on one stream and is not written yet. A record never ends within a character."""
+
+    __slots__ = ("data", "decoder")
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def take(self, *, final: bool) -> str:
+        text = self.decoder.decode(bytes(self.data), final)
+        self.data.clear()
+        return text
+
+
+class CallLog:
+    """One per container. Any thread may call it; in a forked child it does nothing. It never raises OSError."""
+
+    def __init__(self, files: CallFiles, largest: int = LARGEST) -> None:
+        """``largest``: bytes of one file."""
+        self._files = files
+        self._largest = largest
+        self._pid = os.getpid()
+        #: one thread may come in twice: by a signal handler that prints
+        self._lock = threading.RLock()
+        self._held: dict[tuple[Owner, int], _Held] = {}
+        #: inputs that printed and run on, by id
+        self.open: dict[str, Owner] = {}
+        self._descriptor = -1
+        self._size = 0
+        self._generation = 0
+        #: calls that the index names for this generation
+        self._indexed: set[str] = set()
+
+    def put(self, owner: Owner, stream: int, data: bytes) -> None:
+        """It is on its way to the container's log; ``flush`` says that it is there."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self.open.setdefault(owner.input, owner)
+            held = self._held.setdefault((owner, stream), _Held())
+            held.data += data
+            if len(held.data) > _HELD:
+                self._write(owner, stream, held.take(final=False))
+
+    def flush(self, owner: Owner, stream: int) -> None:
+        """Write what is held back."""
+        if os.getpid() == self._pid and (owner, stream) in self._held:
+            with self._lock:
+                self._flush(owner, stream, final=False)
+
+    def end(self, name: str | None) -> None:
+        """The input of this id has ended: its last line may lack an end."""
+        if os.getpid() != self._pid or name is None:
+            return
+        with self._lock:
+            for owner, stream in [key for key in self._held if key[0].input in {name, ""}]:
+                self._flush(owner, stream, final=True)
+            self.open.pop("", None)
+            ended = self.open.pop(name, None)
+            if ended is not None:
+                self._append(ended, ENDED, "")
+
+    def _flush(self, owner: Owner, stream: int, *, final: bool) -> None:
+        held = self._held.get((owner, stream))
+        if held is None:
+            return
+        text = held.take(final=final)
+        if final or not held.decoder.getstate()[0]:
+            del self._held[owner, stream]
+        self._write(owner, stream, text)
+
+    def _write(self, owner: Owner, stream: int, text: str) -> None:
+        for start in range(0, len(text), _LONGEST):
+            self._append(owner, stream, text[start : start + _LONGEST])
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def _append(self, owner: Owner, stream: int, text: str) -> None:
+        record = Record(time.time_ns(), owner.calls, owner.input, stream, text)
+        with suppress(OSError):  # a full disk, a folder that is gone: the input lives on
+            self._store(owner, msgspec.json.encode(record) + b"\n")
+
+    def _store(self, owner: Owner, data: bytes) -> None:
+        if self._descriptor < 0 or self._size + len(data) > self._largest:
+            data = self._next_file() + data
+        self._note(owner)
+        written = os.write(self._descriptor, data)
+        self._size += written
+        if written < len(data):  # half a record would take the next one along
+            self._size += os.write(self._descriptor, b"\n")
+
+    def _next_file(self) -> bytes:
+        """Open it; gives its first record. The former one goes, and this one takes its place."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._files.current.replace(self._files.former)
+        self._descriptor = os.open(self._files.current, _FLAGS, 0o600)
+        self._size = 0
+        self._generation += 1
+        self._indexed.clear()
+        return msgspec.json.encode(Record(time.time_ns(), (), "", GENERATION, str(self._generation))) + b"\n"
+
+    def _note(self, owner: Owner) -> None:
+        """The index is written first: a call that is not in it printed nothing."""
+        new = [call for call in owner.calls if call not in self._indexed]
+        if not new:
+            return
+        self._indexed.update(new)
+        index = self._files.index
+        descriptor = os.open(index, _FLAGS, 0o600)
+        try:
+            os.write(descriptor, "".join(f"{call} {self._generation}\n" for call in new).encode())
+            full = os.fstat(descriptor).st_size > LARGEST_INDEX
+        finally:
+            os.close(descriptor)
+        if full:
+            scratch = index.with_suffix(".new")
+            scratch.write_bytes(newer_half(index.read_bytes()))
+            scratch.replace(index)
