@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from modal_nb.client import launcher
@@ -11,7 +11,11 @@ from modal_nb.client.link import Link, LinkLost
 from modal_nb.exception import NotFoundError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.connection import places
+from modal_nb.spec.lifecycle import ContainerState
 from modal_nb.version import __version__
+
+#: ids in a sentence, at most: logs are kept of many
+_LISTED = 10
 
 
 class Found(NamedTuple):
@@ -71,8 +75,19 @@ def container_named(link: Link, identity: str) -> Found:
     return known[whole_id(identity, known)]
 
 
-def whole_id(identity: str, known: dict[str, Found]) -> str:
-    """The id that is meant by its beginning, with or without "ct-"."""
+def alive(link: Link, identity: str) -> bool:
+    """Whether the container lives; not if its supervisor is gone."""
+    try:
+        return any(
+            found.container.id == identity and found.container.state != ContainerState.DEAD
+            for found in containers(status(link))
+        )
+    except LinkLost:
+        return False
+
+
+def whole_id(identity: str, known: Collection[str]) -> str:
+    """The id that is meant by its beginning, with or without "ct-". NotFoundError names those that there are."""
     if identity in known:
         return identity
     meant = [one for one in known if identity and one.startswith((identity, f"ct-{identity}"))]
@@ -80,5 +95,5 @@ def whole_id(identity: str, known: dict[str, Found]) -> str:
         return meant[0]
     if meant:
         raise NotFoundError(f"several containers begin with {identity!r}: {', '.join(sorted(meant))}")
-    there = ", ".join(sorted(known)) or "none"
+    there = ", ".join(sorted(known)[-_LISTED:]) or "none"
     raise NotFoundError(f"no container {identity!r} lives here; there are: {there}")

@@ -31,7 +31,7 @@ COMMANDS = {
     "run": Entry("run", "command", "Run an entrypoint, function or method of a file, with flags of its own."),
     "status": Entry("status", "status", "Show the apps, pools and containers that run here."),
     "scale": Entry("scale", "command", "Change the autoscaler of a pool."),
-    "container": Entry("container", "group", "Single containers: start, drain, kill."),
+    "container": Entry("container", "group", "Single containers: list, logs, exec, start, stop."),
     "supervisor": Entry("status", "supervisor", "The process that schedules: start it."),
     "stop": Entry("status", "stop", "End the supervisor and everything that it runs."),
     "version": Entry("status", "version", "Print the version."),
