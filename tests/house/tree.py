@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ROOT / "modal_nb"
 #: everything that people read as code; notebooks are texts
-FOLDERS = ("modal_nb", "benchmarks", "scripts", "tests", "notebooks")
+FOLDERS = ("modal_nb", "benchmarks", "scripts", "tests", "notebooks", "examples")
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -18,6 +18,7 @@ import pytest
 from tests.house.tree import ROOT
 
 HERE = Path(__file__).parent
+EXAMPLES = ROOT / "examples"
 SNIPPETS = sorted(path.name for path in (HERE / "snippets").glob("*.py"))
 MARK = re.compile(r"# error(?:: (mypy|pyright))?$")
 
@@ -93,6 +94,14 @@ def test_mypy_sees_what_the_snippet_says(mypy, snippet):
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_pyright_sees_what_the_snippet_says(pyright, snippet):
     assert not surprises(snippet, "pyright", pyright)
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_no_example_has_an_error(request, checker):
+    programs = {path.name for path in EXAMPLES.glob("*.py")}
+    found: Found = request.getfixturevalue(checker)
+    assert programs
+    assert not {name: said for name, said in found.items() if name in programs}
 
 
 def test_the_check_finds_what_it_looks_for(mypy):
