@@ -47,7 +47,12 @@ def say(*command: object) -> str:
 def mypy() -> Found:
     cache = ROOT / ".mypy_cache" / "snippets"
     printed = say(
-        program("mypy"), "--config-file=mypy.ini", f"--cache-dir={cache}", "--output=json", "snippets"
+        program("mypy"),
+        "--config-file=mypy.ini",
+        f"--cache-dir={cache}",
+        "--output=json",
+        "snippets",
+        EXAMPLES,
     )
     found: Found = {}
     for fault in map(json.loads, printed.splitlines()):
