@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from modal_nb.cli import traces
-from modal_nb.cli.loading import IsModule, Target, load
+from modal_nb.cli.loading import IsModule, Loaded, Target, load
 from modal_nb.cli.misuse import Misuse
 from modal_nb.cli.output import commands
 from modal_nb.cli.target import Entry, Served, find
@@ -38,7 +38,7 @@ def run(target: Target, arguments: Arguments = None, *, module: IsModule = False
         found = find(loaded)
         values = found.flags().parse(f"modal-nb run {'-m ' if module else ''}{target}", rest)
         if values is not None:
-            with found.app.run(name=_name(found.app, loaded.module.__name__)):
+            with found.app.run(name=run_name(found.app, loaded)):
                 _call(found, values)
     except (Misuse, typer.Exit):
         raise
@@ -59,9 +59,9 @@ def _call(found: Entry | Served, values: dict[str, object]) -> None:
             print(result, flush=True)  # noqa: T201 - the result of the command
 
 
-def _name(app: App, module: str) -> str | None:
+def run_name(app: App, loaded: Loaded) -> str | None:
     """What people see: the app's own name, else that of its file."""
     try:
-        return app.name or checks.object_name("App", module)
+        return app.name or checks.object_name("App", loaded.module.__name__)
     except InvalidError:
         return None

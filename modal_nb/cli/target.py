@@ -60,6 +60,11 @@ class Served:
         about = inspect.getdoc(self._raw()) or (self.cls and self.cls.__doc__)
         return Flags(self.label, about or None, [*of_class, *own])
 
+    def class_flags(self, *others: inspect.Parameter) -> Flags:
+        """The parameters of the class alone, and ``others``."""
+        assert self.cls is not None
+        return Flags(self.cls.__modal__.name, self.cls.__doc__, [*self._class_parameters(), *others])
+
     def call(self, values: Mapping[str, Any]) -> Iterator[Any]:
         """Its result; of a generator the items as they come."""
         handle = self._handle(values)
@@ -116,7 +121,9 @@ def find_class(loaded: Loaded) -> Served:
     apps = _apps(loaded)
     wanted = loaded.name.partition(".")[0]
     served = [one for app in apps.values() for one in _all(app) if isinstance(one, Served) and one.cls]
-    classes = {one.label.partition(".")[0]: one for one in reversed(served)}
+    classes: dict[str, Served] = {}
+    for one in served:
+        classes.setdefault(one.label.partition(".")[0], one)
     if not wanted and len(classes) == 1:
         return next(iter(classes.values()))
     if wanted in classes:

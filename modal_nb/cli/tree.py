@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("run", "command", "Run an entrypoint, function or method of a file, with flags of its own."),
+    "shell": Entry("shell", "command", "Open a console in a new container of a class."),
     "status": Entry("status", "status", "Show the apps, pools and containers that run here."),
     "scale": Entry("scale", "command", "Change the autoscaler of a pool."),
     "container": Entry("container", "group", "Single containers: list, logs, exec, start, stop."),
