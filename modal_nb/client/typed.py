@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from modal_nb.client.call_graph import InputInfo
+from modal_nb.client.call_logs import CallLogs
 from modal_nb.client.typed_faces import (
     AutoscalerFace,
     Face,
@@ -116,3 +117,5 @@ class FunctionCall(Generic[R_co]):
     #: end it
     cancel: CancelFace
     get_call_graph: Face[[], list[InputInfo]]
+    #: what its inputs printed
+    logs: CallLogs

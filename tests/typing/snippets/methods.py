@@ -96,6 +96,7 @@ assert_type(model.predict.experimental_spawn_map([1, 2]).num_inputs(), int)
 assert_type(list(model.predict.experimental_spawn_map([1, 2]).iter(start=1)), list[str])
 assert_type(modal.FunctionCall.from_id("fc-1").get(), Any)
 call.cancel(terminate_containers=True)
+call.logs()
 model.predict.spawn("three")  # error
 call.get("soon")  # error
 call.cancel(kill=True)  # error
