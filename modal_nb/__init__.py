@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from modal_nb import exception
     from modal_nb.client.app import App
+    from modal_nb.client.client import Client
     from modal_nb.client.cls import Cls
     from modal_nb.client.decorators import (
         asgi_app,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "App",
+    "Client",
     "CloudBucketMount",
     "Cls",
     "Error",
@@ -84,6 +86,7 @@ __all__ = [
 #: where each name lives; "" for a module
 _HOMES = {
     "App": "client.app",
+    "Client": "client.client",
     "CloudBucketMount": "spec.storage",
     "Cls": "client.cls",
     "Error": "exception",

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, cast, dataclass_transform
 
+from modal_nb.client import deployment
 from modal_nb.client.app_arguments import checked_tags, leave_out
 from modal_nb.client.app_run import AppRun
 from modal_nb.client.cls import Cls, handle
@@ -251,21 +252,23 @@ class App(Entrypoints, Shown):
         client: Any = None,
         strategy: Literal["rolling", "recreate"] = "rolling",
     ) -> App:
-        """Keep the app running beyond this process. Refused by this version: InvalidError."""
-        if name is None and self._name is None:
-            raise InvalidError(
-                "An app without a name cannot be deployed: write App('a-name') or deploy(name='a-name')"
-            )
-        checks.object_name("App", name or self._name)
-        if strategy not in {"rolling", "recreate"}:
-            raise InvalidError(f"`strategy` must be 'rolling' or 'recreate', not {strategy!r}")
-        if tag:
-            checks.text("tag", tag)
-        leave_out("deploy", environment_name=environment_name, client=client)
-        raise InvalidError("app.deploy() is not supported by this version of modal_nb: use `with app.run():`")
+        """Keep the app running beyond this process, under its name; returns the app when it is live.
+
+        Every process of this home finds it by ``Cls.from_name`` and ``Function.from_name``. Deployed again it is
+        a new version: old containers finish what they have ("rolling") or are killed first ("recreate"), no input
+        is lost, changes of the autoscaler are over. ``environment_name``: a namespace, "main" by default.
+        ``tag`` is shown in lists. ``client``: a ``modal_nb.Client(home=...)``. InvalidError for an app without a
+        name or without classes, NotFoundError for an unknown environment.
+        """
+        live = deployment.deploy(self, name, environment_name, tag, client, strategy)
+        self._running = [running for running in self._running if running is not live] + [live]
+        return self
 
     def stop(self) -> None:
-        """End all that runs of this app here: waiting inputs fail, containers run their exit hooks and end."""
+        """End all that runs of this app here, and what was deployed of it from here.
+
+        Waiting inputs fail, containers run their exit hooks and end.
+        """
         while self._running:
             self._running.pop().stop()
 

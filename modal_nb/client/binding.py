@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from modal_nb.client import classes, introspect, labels, references, running, secrets
+import msgspec
+
+from modal_nb.client import classes, introspect, labels, lookups, references, running, secrets
 from modal_nb.client.classes import ClassRecord
 from modal_nb.client.pool import Pool, load_message
-from modal_nb.exception import ExecutionError, InvalidError, NotFoundError
+from modal_nb.exception import ExecutionError, InvalidError
 from modal_nb.protocol import messages as ms
+from modal_nb.protocol.codec import Frame
 from modal_nb.runtime.context import process
 from modal_nb.runtime.payload import dumps
 from modal_nb.spec.cls_spec import parameters_key
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from modal_nb.client.running import RunningApp
 
 _lock = threading.RLock()
+
+#: the key of a pool, what opens it, and what makes the frames of its LOAD message
+Opening = tuple[str, ms.PoolOpen, Callable[[], list[Frame]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ def bind(obj: Obj) -> Pool:
         return known.pool
     declaration = _defined(instance.declaration)
     record = None
+    if declaration.lookup is not None:
+        return _bind_deployed(instance, declaration)
     if declaration.user_cls is None:
         run, record = classes.find(declaration)
     else:
@@ -67,14 +77,7 @@ def bind(obj: Obj) -> Pool:
 
 def _defined(declaration: Declaration) -> Declaration:
     """The declaration with the class behind it, if this process knows it."""
-    if declaration.lookup is not None:
-        lookup = declaration.lookup
-        where = f" in the {lookup.environment_name!r} environment" if lookup.environment_name else ""
-        raise NotFoundError(
-            f"Lookup failed for Cls {declaration.name!r} from the {lookup.app_name!r} app{where}: "
-            "no app of that name is deployed here"
-        )
-    if declaration.user_cls is not None or process.link is not None:
+    if declaration.user_cls is not None or declaration.lookup is not None or process.link is not None:
         return declaration
     origin = references.origin(declaration)
     if origin is None:
@@ -85,9 +88,61 @@ def _defined(declaration: Declaration) -> Declaration:
     return replace(origin, overrides=declaration.overrides)
 
 
+def _bind_deployed(instance: Instance, declaration: Declaration) -> Pool:
+    """The pool of a class that is found by name: found once, and again when a newer version is deployed."""
+    known: Bound | None = instance.pool
+    if known is not None and not known.run.stopped:
+        return known.pool
+    with _lock:
+        found = lookups.find(declaration)
+        key, request, load = _looked_up(instance, declaration, found)
+        at = key if request.follows else f"{key}@{found.version}"
+        pool = found.run.pools.get(at)
+        if pool is None:
+            pool = Pool(found.run, request, load())
+            pool.renew = partial(_renew, instance, declaration)
+            pool.open()
+            found.run.pools[at] = pool
+            found.run.session.watching.refresh()
+        instance.pool = Bound(found.run, 0, pool)
+        return pool
+
+
+def _renew(instance: Instance, declaration: Declaration, pool: Pool) -> None:
+    """What the name means now."""
+    _, request, load = _looked_up(instance, declaration, lookups.again(declaration))
+    pool.take(request, load())
+
+
+def _looked_up(instance: Instance, declaration: Declaration, found: lookups.Found) -> Opening:
+    """How the pool of these arguments is opened; InvalidError if they do not fit what is deployed."""
+    parameters = found.record.spec.bind(instance.args, instance.kwargs)
+    key, request, load = opening(declaration, parameters, found.run, found.record)
+    follows = declaration.lookup is not None and declaration.lookup.version is None
+    return key, msgspec.structs.replace(request, version=found.version, follows=follows), load
+
+
 def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: ClassRecord | None) -> Pool:
     """The pool of these parameters and options; ``known``: the record of a class that came as a reference."""
-    parameters = instance.parameters()
+    key, request, load = opening(declaration, instance.parameters(), run, known)
+    pool = run.pools.get(key)
+    if pool is None:
+        pool = Pool(run, request, load())
+        classes.tell(run)
+        pool.open()
+        run.pools[key] = pool
+        run.session.watching.refresh()
+        _warn_of_plain_starts(declaration.name, snapshots=declaration.options.enable_memory_snapshot)
+    return pool
+
+
+def opening(
+    declaration: Declaration,
+    parameters: Mapping[str, Any],
+    run: RunningApp,
+    known: ClassRecord | None = None,
+) -> Opening:
+    """The key of a pool, the request that opens it, and what makes the LOAD message of its containers."""
     variables: dict[str, str] | None = None
     if known is None:
         record, variables = classes.record_here(declaration)
@@ -103,30 +158,27 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
     options = declaration.options
     lineage = fingerprint((declaration.name, options.key({}), environment, parameters_key(parameters)))
     key = fingerprint((lineage, record.digest, record.where))
-    pool = run.pools.get(key)
-    if pool is None:
-        spec = options.pool_spec(key, lineage, record.spec)
-        request = ms.PoolOpen(
-            app=run.number,
-            spec=spec,
-            launch=classes.launch_here(include_source=options.include_source),
-            name=declaration.name,
-            digest=record.digest,
-            variables=variables,
-            options=declaration.unsupported(frozenset()),
-            parameters=labels.parameters_label(declaration, parameters),
-            variant=labels.variant_label(declaration.overrides),
-        )
+    spec = options.pool_spec(key, lineage, record.spec)
+    # a looked-up class comes with the launch that it was deployed with
+    launch = None if declaration.lookup else classes.launch_here(include_source=options.include_source)
+    request = ms.PoolOpen(
+        app=run.number,
+        spec=spec,
+        launch=launch,
+        name=declaration.name,
+        digest=record.digest,
+        variables=variables,
+        options=declaration.unsupported(frozenset()),
+        parameters=labels.parameters_label(declaration, parameters),
+        variant=labels.variant_label(declaration.overrides),
+    )
+
+    def load() -> list[Frame]:
         frames = classes.whole(record, declaration.user_cls).class_frames
         batched = [name for name, _ in spec.batching]
-        load = load_message(run, frames, dumps(parameters), options, batched, record.where)
-        pool = Pool(run, request, load)
-        classes.tell(run)
-        pool.open()
-        run.pools[key] = pool
-        run.session.watching.refresh()
-        _warn_of_plain_starts(declaration.name, snapshots=options.enable_memory_snapshot)
-    return pool
+        return load_message(run, frames, dumps(dict(parameters)), options, batched, record.where)
+
+    return key, request, load
 
 
 def _check_known(declaration: Declaration, record: ClassRecord) -> None:

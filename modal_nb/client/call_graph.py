@@ -7,7 +7,8 @@ from enum import IntEnum
 
 import msgspec
 
-from modal_nb.client.kept import KeptCall, Outcome
+from modal_nb.client.kept import Outcome
+from modal_nb.client.waiting import AnyCall
 from modal_nb.exception import InputCancelledError
 from modal_nb.protocol.codec import MessageRefused
 from modal_nb.protocol.messages import Failure
@@ -60,12 +61,12 @@ _FAILURES = {
 }
 
 
-def graph(call: KeptCall) -> list[InputInfo]:
+def graph(call: AnyCall) -> list[InputInfo]:
     """Every input of the call, in order. OutputExpiredError when one of them is no longer kept."""
     return [_info(call, index) for index in range(len(call.places))]
 
 
-def _info(call: KeptCall, index: int) -> InputInfo:
+def _info(call: AnyCall, index: int) -> InputInfo:
     status, container = InputStatus.PENDING, ""
     found = call.watch(index, _nobody)
     if found is None:
@@ -86,7 +87,7 @@ def _nobody(_: Outcome) -> None:
     """Tells nobody."""
 
 
-def _status(call: KeptCall, found: Outcome) -> tuple[InputStatus, str]:
+def _status(call: AnyCall, found: Outcome) -> tuple[InputStatus, str]:
     """The status, and the container that answered."""
     if not isinstance(found, Packet):
         cancelled = isinstance(found, InputCancelledError)

@@ -30,9 +30,9 @@ class Call:
 
     __slots__ = (
         "allowed",
-        "batch",
         "body",
         "count",
+        "method",
         "number",
         "outstanding",
         "parent",
@@ -54,8 +54,7 @@ class Call:
     ) -> None:
         """``parent``: None finds it out, 0 says that no code waits for the call."""
         self.number = number
-        #: which batched method it calls; 0: none
-        self.batch = pool.batches.get(method, 0)
+        self.method = method
         #: in a container: the input whose code waits for this call
         self.parent = current_input_number() if parent is None else parent
         self.pool = pool
@@ -70,7 +69,7 @@ class Call:
         self.allowed = 0
 
     def packet(self) -> list[Frame]:
-        """As it is sent now: the pool's number may have changed, and its reader may have read."""
+        """As it is sent now: the pool may be another one by now, and its reader may have read."""
         head = prefix(
             Kind.CALL,
             self.size,
@@ -78,7 +77,7 @@ class Call:
             parent=self.parent,
             extra=self.pool.number,
             count=self.count,
-            flags=self.batch,
+            flags=self.pool.batches.get(self.method, 0),
             parts=self.parts,
         )
         return [head, *self.body, *(self.more() if self.allowed else ())]

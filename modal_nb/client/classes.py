@@ -133,5 +133,5 @@ def _run_of(own: RunningApp, found: ms.ClassFound) -> RunningApp:
     if found.app == own.number:
         return own
     other = running.RunningApp(own.session, found.app_name, bytes.fromhex(found.key))
-    other.number, other.id = found.app, found.app_id
+    other.number, other.id, other.deployed = found.app, found.app_id, found.deployed
     return other

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 from modal_nb.client import references
+from modal_nb.client.client import Client
 from modal_nb.client.declaration import Declaration, Lookup, served_names
 from modal_nb.client.handle import Handle
 from modal_nb.client.obj import Obj
@@ -64,18 +65,10 @@ class Cls(Shown, Handle):
     ) -> Cls:
         """A class of a deployed app by name; nothing is looked up before a method is used.
 
-        NotFoundError then, if there is none.
+        NotFoundError then, if there is none. ``version``: this one, as long as it is kept, else always the newest.
+        ``environment_name``: "main" by default. ``client``: a ``modal_nb.Client(home=...)``.
         """
-        checks.object_name("App", app_name)
-        checks.text("name", name)
-        if version is not None:
-            checks.integer("version", version, 1)
-        if client is not None:
-            raise InvalidError(
-                "from_name(client=...) is not supported by this version of modal_nb: leave it out"
-            )
-        lookup = Lookup(app_name, environment_name, version)
-        return handle(Declaration(name, None, None, None, lookup=lookup))
+        return handle(by_name("Cls", app_name, name, version, environment_name, client))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Obj:
         """An instance with these parameters (keywords only).
@@ -206,6 +199,22 @@ def handle(declaration: Declaration) -> Cls:
         attributes["__wrapped__"] = user_cls
     made.__dict__.update(attributes)
     return made
+
+
+def by_name(
+    what: str, app_name: str, name: str, version: int | None, environment_name: str | None, client: Any
+) -> Declaration:
+    """What ``from_name`` stands for; ``what``: "Cls" or "Function". InvalidError for arguments that do not fit."""
+    checks.object_name("App", app_name)
+    checks.text("name", name)
+    if version is not None:
+        checks.integer("version", version, 1)
+    if environment_name is not None:
+        checks.object_name("Environment", environment_name)
+    if client is not None and not isinstance(client, Client):
+        raise InvalidError(f"`client` must be a modal_nb.Client(home=...), not {client!r}")
+    lookup = Lookup(app_name, environment_name, version, client, what)
+    return Declaration(name, None, None, None, lookup=lookup)
 
 
 class _Unbound(Handle):

@@ -14,6 +14,7 @@ from modal_nb.spec.overrides import Overrides
 
 if TYPE_CHECKING:
     from modal_nb.client.app import App
+    from modal_nb.client.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Lookup:
     app_name: str
     environment_name: str | None = None
     version: int | None = None
+    #: where, if not in this process's home
+    client: Client | None = None
+    #: "Cls" or "Function", for messages
+    what: str = "Cls"
 
 
 @dataclass(frozen=True, slots=True)

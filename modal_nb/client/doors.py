@@ -29,6 +29,8 @@ class Door(Protocol):
     about: str
     #: whether another supervisor may take the place of one that died
     reopens: bool
+    #: the home behind it
+    where: Places
 
     def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
         """A new connection. Raises ConnectionError."""
@@ -45,7 +47,7 @@ class HomeDoor:
     reopens = True
 
     def __init__(self, where: Places) -> None:
-        self._where = where
+        self.where = where
         #: by it the supervisor knows that a new connection is of the same process
         self._session = secrets.token_hex(8)
         self.about = f"its log is {where.supervisor_log}"
@@ -53,18 +55,18 @@ class HomeDoor:
     def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
         lost: Exception | None = None
         for _ in range(_TRIES):
-            connection = launcher.find_or_start(self._where)
+            connection = launcher.find_or_start(self.where)
             hello = Hello(role="client", pid=os.getpid(), version=__version__, session=self._session)
             try:
                 return Link(connection.socket, bytes.fromhex(connection.key), hello, on_result, on_end)
             except (OSError, LinkLost) as error:
                 lost = error
-                launcher.discard(self._where, connection)
+                launcher.discard(self.where, connection)
         raise ConnectionError(f"the supervisor cannot be reached ({lost}); {self.about}")
 
     def ended_in_order(self) -> bool:
         """It takes its connection file along before it hangs up; one that was killed leaves it."""
-        return not self._where.connection_file.exists()
+        return not self.where.connection_file.exists()
 
 
 class ContainerDoor:

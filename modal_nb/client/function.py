@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from modal_nb.client.cls import handle
+from modal_nb.client.cls import by_name, handle
 from modal_nb.client.declaration import Declaration
 from modal_nb.client.handle import Handle
 from modal_nb.client.method import Function
@@ -17,6 +17,7 @@ from modal_nb.client.schema import declare
 from modal_nb.exception import DeprecationError, InvalidError
 from modal_nb.runtime.partial_function import Mark, PartialFunction
 from modal_nb.spec import checks
+from modal_nb.spec.cls_spec import MethodSpec
 from modal_nb.spec.options import Options
 from modal_nb.spec.scaling import Autoscaler
 
@@ -34,13 +35,19 @@ class AppFunction(Function):
     def __init__(self, cls: Cls) -> None:
         """``cls``: the class whose one method it is."""
         spec = cls.__modal__.spec
-        assert spec is not None
-        super().__init__(Obj(cls, (), {}), spec.methods[0])
+        # of a looked-up one only the name is known, which is that of its one method, too
+        method = MethodSpec(cls.__modal__.name) if spec is None else spec.methods[0]
+        super().__init__(Obj(cls, (), {}), method)
         self._cls = cls
-        part = getattr(cls.__modal__.user_cls, spec.name, None)
+        part = getattr(cls.__modal__.user_cls, method.name, None)
         if part is not None:
             functools.update_wrapper(self, part.raw_f)
             self.__signature__ = inspect.signature(part.raw_f)
+
+    @property
+    def served(self) -> Cls:
+        """The class whose one method it is."""
+        return self._cls
 
     def local(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function in this process. An async one gives a coroutine, a generator its iterator."""
@@ -86,6 +93,13 @@ class AppFunction(Function):
             f"{self._label}.{face} is not supported by this version of modal_nb: use "
             f"{self._label}.update_autoscaler(...), which returns all settings, too"
         )
+
+
+def named(
+    app_name: str, name: str, version: int | None, environment_name: str | None, client: Any
+) -> AppFunction:
+    """What ``Function.from_name`` gives."""
+    return AppFunction(handle(by_name("Function", app_name, name, version, environment_name, client)))
 
 
 def made_of(app: App, name: str, raw_f: Any, given: Mapping[str, Any], options: Options) -> AppFunction:

@@ -9,11 +9,12 @@ from types import GenericAlias
 from typing import Any, ClassVar
 
 from modal_nb.client import session as sessions
-from modal_nb.client import waiting
+from modal_nb.client import stored, waiting
 from modal_nb.client.call_graph import InputInfo, graph
 from modal_nb.client.call_logs import CallLogs
+from modal_nb.client.client import session_of
 from modal_nb.client.dual import Faces, dual
-from modal_nb.client.kept import KeptCall
+from modal_nb.client.waiting import AnyCall
 from modal_nb.exception import InvalidError
 
 
@@ -29,14 +30,16 @@ def _gather(*function_calls: FunctionCall) -> list[Any]:
 
 async def _gather_aio(*function_calls: FunctionCall) -> list[Any]:
     __tracebackhide__ = True
-    return await waiting.gather_async(_found(function_calls))
+    return await waiting.gather_async(await asyncio.to_thread(_found, function_calls))
 
 
 class FunctionCall:
     """A call that runs, or ran, on its own. Made by ``.spawn`` and ``FunctionCall.from_id``.
 
-    Holds the id only: it can be pickled, and the result is found by the process that spawned the call. Results are
-    kept until their app ends; beyond 10,000 of them or 256 MiB the oldest go (OutputExpiredError).
+    Holds the id only, and can be pickled. Of a deployed app the supervisor keeps the call: any process of the home
+    finds its result, for 7 days and within a bound (settings ``results_keep_days`` and ``results_bound``). Else the
+    process that spawned it does, until the app ends; beyond 10,000 results or 256 MiB the oldest go.
+    OutputExpiredError for what has gone.
     """
 
     #: a function of the class, with two faces
@@ -45,17 +48,23 @@ class FunctionCall:
     def __class_getitem__(cls, types: Any) -> GenericAlias:  # so that ``FunctionCall[str]`` is an annotation
         return GenericAlias(cls, types)
 
-    def __init__(self, object_id: str) -> None:
+    def __init__(self, object_id: str, session: sessions.Session | None = None) -> None:
         self._id = object_id
+        #: where to ask; None: where this process asks
+        self._session = session
 
     @staticmethod
-    def from_id(function_call_id: str) -> FunctionCall:
-        """The call of this id. Nothing is looked up before it is used: NotFoundError then, if there is none."""
+    def from_id(function_call_id: str, client: Any = None) -> FunctionCall:
+        """The call of this id. Nothing is looked up before it is used: NotFoundError then, if there is none.
+
+        Calls of deployed apps are known to every process of their home (``client``: a ``modal_nb.Client(home=...)``),
+        others to the process that spawned them only.
+        """
         if not isinstance(function_call_id, str):
             raise InvalidError(
                 f"a function call id is a string such as 'fc-1a2b3c4d-1', not {function_call_id!r}"
             )
-        return FunctionCall(function_call_id)
+        return FunctionCall(function_call_id, None if client is None else session_of(client))
 
     @property
     def object_id(self) -> str:
@@ -81,7 +90,7 @@ class FunctionCall:
     async def _get_aio(self, timeout: float | None = None, *, index: int = 0) -> Any:  # noqa: ASYNC109 - Modal's
         __tracebackhide__ = True
         seconds = _seconds(timeout)
-        call = self._found()
+        call = await asyncio.to_thread(self._found)
         return call.value(await waiting.wait_async(call, index, seconds))
 
     @dual
@@ -94,9 +103,10 @@ class FunctionCall:
         return waiting.iterate(call, _range(call, start, end))
 
     @iter.awaited
-    def _iter_aio(self, *, start: int = 0, end: int | None = None) -> AsyncIterator[Any]:
-        call = self._found()
-        return waiting.aiterate(call, _range(call, start, end))
+    async def _iter_aio(self, *, start: int = 0, end: int | None = None) -> AsyncIterator[Any]:
+        call = await asyncio.to_thread(self._found)
+        async for value in waiting.aiterate(call, _range(call, start, end)):
+            yield value
 
     @dual
     def num_inputs(self) -> int:
@@ -105,7 +115,7 @@ class FunctionCall:
 
     @num_inputs.awaited
     async def _num_inputs_aio(self) -> int:
-        return len(self._found().places)
+        return len((await asyncio.to_thread(self._found)).places)
 
     @property
     def logs(self) -> CallLogs:
@@ -113,7 +123,8 @@ class FunctionCall:
 
         ``call.logs.fetch``, ``tail`` and ``stream`` give entries with their times, as Modal's do.
         """
-        return CallLogs(self._id)
+        where = None if self._session is None else self._session.where
+        return CallLogs(self._id, self._found, where)
 
     # -- steering and looking ---------------------------------------------------------------------------------------
 
@@ -128,7 +139,7 @@ class FunctionCall:
 
     @cancel.awaited
     async def _cancel_aio(self, terminate_containers: bool = False) -> None:
-        await asyncio.to_thread(self._found().cancel, terminate=bool(terminate_containers))
+        await asyncio.to_thread(lambda: self._found().cancel(terminate=bool(terminate_containers)))
 
     @dual
     def get_call_graph(self) -> list[InputInfo]:
@@ -137,10 +148,12 @@ class FunctionCall:
 
     @get_call_graph.awaited
     async def _get_call_graph_aio(self) -> list[InputInfo]:
-        return graph(self._found())
+        return await asyncio.to_thread(lambda: graph(self._found()))
 
-    def _found(self) -> KeptCall:
-        return sessions.current().kept.find(self._id)
+    def _found(self) -> AnyCall:
+        """What this process, else the supervisor keeps of it. NotFoundError, OutputExpiredError."""
+        session = self._session or sessions.current()
+        return session.kept.of_id(self._id) or stored.find(session, self._id)
 
     def __reduce__(self) -> Any:
         return FunctionCall.from_id, (self._id,)
@@ -149,7 +162,7 @@ class FunctionCall:
         return f"<FunctionCall {self._id}>"
 
 
-def _found(function_calls: Sequence[FunctionCall]) -> list[KeptCall]:
+def _found(function_calls: Sequence[FunctionCall]) -> list[AnyCall]:
     for call in function_calls:
         if not isinstance(call, FunctionCall):
             raise InvalidError(f"FunctionCall.gather takes what .spawn returns, not {call!r}")
@@ -166,7 +179,7 @@ def _seconds(timeout: Any) -> float | None:
     return None if math.isinf(timeout) else float(timeout)
 
 
-def _range(call: KeptCall, start: Any, end: Any) -> range:
+def _range(call: AnyCall, start: Any, end: Any) -> range:
     count = len(call.places)
     stop = count if end is None else end
     for name, value in (("start", start), ("end", stop)):

@@ -19,7 +19,6 @@ from modal_nb.exception import (
     AppStoppedError,
     InputCancelledError,
     InvalidError,
-    NotFoundError,
     OutputExpiredError,
 )
 from modal_nb.protocol.codec import Frame
@@ -130,6 +129,14 @@ class KeptCall:
             found = dataclasses.replace(found, body=bytearray(found.body))
         return outcome.value_of(self.pool, self.method, found)
 
+    def close(self) -> None:
+        """All its inputs are there."""
+        self.kept.close(self)
+
+    def drop(self) -> None:
+        """Nobody could ask for it: give it up."""
+        self.kept.drop(self)
+
     def cancel(self, indexes: Sequence[int] | None = None, *, terminate: bool = False) -> None:
         """Cancel these inputs, or all: those without an outcome get InputCancelledError as theirs."""
         for place in self.places if indexes is None else [self.places[index] for index in indexes]:
@@ -162,8 +169,8 @@ class Kept:
         #: inputs with an outcome, oldest first; what expired by other ways is skipped
         self._settled: deque[Place] = deque()
         self._bytes = 0
-        #: the highest number that a kept call has had
-        self._latest = 0
+        #: of all calls that were kept here
+        self._numbers: set[int] = set()
 
     def next_id(self) -> str:
         """An id for a function call of any kind; no other session gives the same."""
@@ -174,7 +181,7 @@ class Kept:
         call = KeptCall(self, self.next_id(), pool, method, module)
         with self.lock:
             self._calls[call.id] = call
-            self._latest = max(self._latest, int(call.id.rpartition("-")[2]))
+            self._numbers.add(int(call.id.rpartition("-")[2]))
         return call
 
     def close(self, call: KeptCall) -> None:
@@ -183,19 +190,16 @@ class Kept:
             call.complete = True
             self._drop_if_gone(call)
 
-    def find(self, call_id: str) -> KeptCall:
-        """NotFoundError for what never was, OutputExpiredError for what is no longer kept."""
+    def of_id(self, call_id: str) -> KeptCall | None:
+        """The call if it is one of this process. OutputExpiredError for one that is no longer kept."""
         call = self._calls.get(call_id)
         if call is not None:
             return call
         session, _, digits = call_id.rpartition("-")
         ours = session == f"fc-{self.session}" and digits.isascii() and digits.isdigit()
-        if ours and 0 < int(digits) <= self._latest:
+        if ours and int(digits) in self._numbers:
             raise expired(call_id)
-        raise NotFoundError(
-            f"no function call {call_id!r} is known here: a call is known to the process that spawned it, by an "
-            "id such as 'fc-1a2b3c4d-1'"
-        )
+        return None
 
     def attach(self, place: Place, call: Call) -> None:
         """The message of an input has left."""

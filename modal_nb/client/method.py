@@ -13,6 +13,7 @@ from modal_nb.client import binding, single
 from modal_nb.client.dual import dual
 from modal_nb.client.fanout import Fanout, Inputs
 from modal_nb.client.handle import Handle
+from modal_nb.client.method_checks import Checked
 from modal_nb.client.removed import Renamed
 from modal_nb.client.spawning import SpawnFaces
 from modal_nb.client.streams import AsyncItems, Items
@@ -22,17 +23,16 @@ from modal_nb.spec.cls_spec import MethodSpec
 
 if TYPE_CHECKING:
     from modal_nb.client.obj import Obj
-    from modal_nb.client.pool import Pool
 
 
-class Function(SpawnFaces, Handle):
+class Function(Checked, SpawnFaces, Handle):
     """A method of an instance; ``obj.name`` gives one.
 
     Call it by ``.remote(...)``, ``.local(...)``, ``.map(...)``, ``.spawn(...)``.
     """
 
     lookup = Renamed(
-        "Function.lookup is gone: use Cls.from_name(app_name, name), whose instances have the methods"
+        "Function.lookup is gone: use Function.from_name(app_name, name), or Cls.from_name for a class"
     )
 
     def __class_getitem__(
@@ -65,8 +65,7 @@ class Function(SpawnFaces, Handle):
     @remote.awaited
     async def _remote_aio(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        self._check_plain("remote")
-        return await single.call_async(await self._bind_async(), self._spec.name, args, kwargs)
+        return await single.call_async(await self._bind_async("remote"), self._spec.name, args, kwargs)
 
     @dual
     def remote_gen(self, *args: Any, **kwargs: Any) -> Items:
@@ -239,40 +238,6 @@ class Function(SpawnFaces, Handle):
         return f"<Function {self._label}>"
 
     # -- inside -----------------------------------------------------------------------------------------------------
-
-    @property
-    def _label(self) -> str:
-        return f"{self._obj.__modal__.declaration.name}.{self._spec.name}"
-
-    async def _bind_async(self) -> Pool:
-        """``bind`` off the loop where it may have to wait for the supervisor."""
-        if self._obj.__modal__.pool is not None:
-            return binding.bind(self._obj)
-        return await asyncio.to_thread(binding.bind, self._obj)
-
-    def _check_generator(self) -> None:
-        """InvalidError where the method is known not to give items."""
-        self._check_no_endpoint("remote_gen")
-        if self._obj.__modal__.declaration.spec is not None and not self._spec.is_generator:
-            raise InvalidError(
-                f"{self._label} is not a generator, so it cannot be called with .remote_gen: use .remote(...) for its "
-                "one result"
-            )
-
-    def _check_plain(self, face: str) -> None:
-        """InvalidError where this face cannot call this kind of method."""
-        self._check_no_endpoint(face)
-        if self._spec.is_generator:
-            remedy = (
-                "iterate .remote_gen(...) instead" if face == "remote" else "call .remote_gen for each input"
-            )
-            raise InvalidError(f"{self._label} is a generator, which cannot be called with .{face}: {remedy}")
-
-    def _check_no_endpoint(self, face: str) -> None:
-        if self._spec.web:
-            raise InvalidError(
-                f"{self._label} is a web endpoint ({self._spec.web}), which cannot be called with .{face}"
-            )
 
     def _no_autoscaler(self, face: str) -> InvalidError:
         return InvalidError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from modal_nb.client.calls import Call, Sink
 from modal_nb.client.link import Link
-from modal_nb.exception import RequestSizeError
+from modal_nb.exception import ConflictError, RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import body_of, size_of
@@ -21,6 +21,10 @@ from modal_nb.spec.scaling import Autoscaler
 if TYPE_CHECKING:
     from modal_nb.client.running import RunningApp
 
+T = TypeVar("T", bound=ms.Content)
+
+#: times a pool is opened again because its class was deployed anew meanwhile
+_TRIES = 5
 #: weight of the newest run time in the moving average
 _WEIGHT = 0.3
 
@@ -31,14 +35,20 @@ class Pool:
     def __init__(self, app: RunningApp, request: ms.PoolOpen, load: Sequence[Frame]) -> None:
         """``request``: what opens it, but for the app's number; ``load``: the frames of its LOAD message."""
         self.app = app
-        self.spec = request.spec
         self.number = 0
-        self._load = b"".join(body_of(load))
-        self._request = msgspec.structs.replace(request, load_parts=len(load))
+        self.take(request, load)
         #: changes made by ``update_autoscaler``, for a supervisor that must be told again
         self._changes: dict[str, Any] = {}
+        #: looks its class up again and gives it what it finds, by ``take``
+        self.renew: Callable[[Pool], None] | None = None
         #: method -> seconds per input, a moving average; what chunks are sized by
         self.seconds: dict[str, float] = {}
+
+    def take(self, request: ms.PoolOpen, load: Sequence[Frame]) -> None:
+        """From now on it is this one."""
+        self.spec = request.spec
+        self._load = b"".join(body_of(load))
+        self._request = msgspec.structs.replace(request, load_parts=len(load))
         #: batched method -> how its calls name it
         self.batches = {name: at for at, (name, _) in enumerate(request.spec.batching, 1)}
 
@@ -51,12 +61,26 @@ class Pool:
 
     def open(self) -> None:
         """Tell the supervisor of it. UnsupportedOptionError when the back end cannot honour an option."""
-        self.number = self.app.session.ask(self._opening, ms.PoolOpened, [self._load]).pool
+        try:
+            self.number = self.app.session.ask(self._opening, ms.PoolOpened, [self._load]).pool
+        except ConflictError:
+            if self.renew is None:
+                raise
+            self.reopen(self.app.session.link())
 
     def reopen(self, link: Link) -> None:
-        """Tell a new supervisor of it."""
-        self.number = link.ask(self._opening(), ms.PoolOpened, [self._load])[0].pool
-        if self._changes:
+        """Tell a new supervisor of it; of a class that is found by name, what the name means now."""
+        for _ in range(_TRIES if self.renew else 1):
+            if self.renew is not None:
+                self.renew(self)
+            try:
+                self.number = link.ask(self._opening(), ms.PoolOpened, [self._load])[0].pool
+                break
+            except ConflictError:
+                continue  # one more version was deployed meanwhile
+        else:
+            raise ConflictError(f"{self.spec.service} is deployed anew again and again: try again later")
+        if self._changes and not self.app.deployed:  # else the supervisor knows them, or they are over
             link.ask(ms.AutoscalerUpdate(pool=self.number, **self._changes), ms.AutoscalerSettings)
 
     def _opening(self) -> ms.PoolOpen:
@@ -122,15 +146,27 @@ class Pool:
 
     def update_autoscaler(self, **changes: Any) -> Autoscaler:
         """Change the settings that are given, at once and without restarts; returns all four."""
-        settings = self.app.session.ask(
-            lambda: ms.AutoscalerUpdate(pool=self.number, **changes), ms.AutoscalerSettings
-        ).settings
+        settings = self._asked(ms.AutoscalerUpdate(pool=0, **changes), ms.AutoscalerSettings).settings
         self._changes |= changes
         return settings
 
     def stats(self) -> ms.PoolStats:
         """Backlog, containers, running inputs and free slots, now."""
-        return self.app.session.ask(lambda: ms.PoolAsk(pool=self.number), ms.PoolStats)
+        return self._asked(ms.PoolAsk(pool=0), ms.PoolStats)
+
+    def _asked(self, content: ms.AutoscalerUpdate | ms.PoolAsk, answer: type[T]) -> T:
+        """Ask about this pool, or about what has taken its place."""
+
+        def asked() -> ms.Content:
+            return msgspec.structs.replace(content, pool=self.number, follows=self._request.follows)
+
+        try:
+            return self.app.session.ask(asked, answer)
+        except ConflictError:
+            if not self._request.follows:
+                raise
+        self.reopen(self.app.session.link())
+        return self.app.session.ask(asked, answer)
 
     def __repr__(self) -> str:
         return f"<pool of {self.spec.service} in {self.app.name}>"

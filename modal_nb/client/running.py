@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class RunningApp:
     """One run of an app. It lives and dies with the process that started it."""
 
+    #: it lives without this process, and so do calls that are made by ``.spawn``
+    deployed = False
+
     def __init__(self, session: sessions.Session, name: str, key: bytes) -> None:
         self.session = session
         self.name = name
@@ -76,9 +79,11 @@ class RunningApp:
         return f"<{state} app {self.name} {self.id}, {len(self.pools)} pools>"
 
 
-def start(app: App, name: str | None = None) -> RunningApp:
-    """Run ``app`` in this process's session; the caller ends it with ``stop``."""
-    running = RunningApp(sessions.current(), name or app.name or "notebook", secrets.token_bytes(32))
+def start(app: App, name: str | None = None, session: sessions.Session | None = None) -> RunningApp:
+    """Run ``app``, by default in this process's session; the caller ends it with ``stop``."""
+    running = RunningApp(
+        session or sessions.current(), name or app.name or "notebook", secrets.token_bytes(32)
+    )
     running.open()
     return running
 
@@ -114,7 +119,7 @@ def inside() -> tuple[RunningApp, ms.Inside]:
         session = sessions.current()
         found = session.ask(ms.AppInside(), ms.Inside)
         running = RunningApp(session, found.app_name, process.link.key)
-        running.number, running.id = found.app, found.app_id
+        running.number, running.id, running.deployed = found.app, found.app_id, found.deployed
         _inside.append((running, found))
     return _inside[0]
 

@@ -19,6 +19,7 @@ from modal_nb.client.calls import Call, Sink
 from modal_nb.client.doors import ContainerDoor, Door, HomeDoor
 from modal_nb.client.kept import Kept
 from modal_nb.client.link import Link, LinkLost
+from modal_nb.client.returned import Returned
 from modal_nb.client.watching import Watching
 from modal_nb.exception import ConnectionError
 from modal_nb.protocol import messages as ms
@@ -48,7 +49,7 @@ class Session:
     """One per process and home; made at the first use."""
 
     def __init__(self, door: Door) -> None:
-        self._door = door
+        self._door, self.where = door, door.where
         #: held while the link is replaced and while a call is entered
         self._lock = threading.RLock()
         self._link: Link | None = None
@@ -64,6 +65,7 @@ class Session:
         self.kept = Kept()
         #: reports for views
         self.watching = Watching(self)
+        self._returned = Returned(self)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -107,6 +109,10 @@ class Session:
 
     # -- calls --------------------------------------------------------------------------------------------------
 
+    def next_number(self) -> int:
+        """A reference for a call."""
+        return next(self._numbers)
+
     def enter(
         self,
         pool: Pool,
@@ -117,7 +123,7 @@ class Session:
         parent: int | None = None,
     ) -> Call:
         """Take a message of inputs on and send it. ``sink`` gets its results; ``parent`` as for ``Call``."""
-        call = Call(next(self._numbers), pool, method, frames, count, sink, parent)
+        call = Call(self.next_number(), pool, method, frames, count, sink, parent)
         self.again(call)
         return call
 
@@ -132,7 +138,7 @@ class Session:
 
     def enter_later(self, pool: Pool, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """``enter`` for one input, but written with the next ``flush``: an event loop sends once a turn."""
-        call = Call(next(self._numbers), pool, method, frames, 1, sink)
+        call = Call(self.next_number(), pool, method, frames, 1, sink)
         self._enter(call).sender.push(call.packet())
         return call
 
@@ -188,22 +194,12 @@ class Session:
         if call is None:
             return  # cancelled
         if result.flags == Result.UNKNOWN_POOL:
-            threading.Thread(target=self._send_again, args=(call,), daemon=True).start()
+            self._returned.take(call, result.extra)
             return
         call.outstanding -= result.count
         if call.outstanding <= 0:
             self._calls.pop(result.number, None)
         call.sink.deliver(call, result)
-
-    def _send_again(self, call: Call) -> None:
-        """The supervisor does not know the pool any more (it was replaced and forgotten): open it anew."""
-        try:
-            call.pool.reopen(self.link())
-            self.link().sender.send(call.packet())
-        except (LinkLost, OSError):
-            log.debug("link lost while sending; the call is sent again")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's outcome
-            self._fail(call, error)
 
     def _ended(self, link: Link) -> None:
         """The connection is gone, or the supervisor is. If anything of ours needs one, tell it, or a new one, all."""
@@ -241,7 +237,7 @@ class Session:
 
     def _give_up(self, error: Exception) -> None:
         for call in list(self._calls.values()):
-            self._fail(call, error)
+            self.fail(call, error)
 
     def _recover(self) -> None:
         for attempt in range(_TRIES):
@@ -266,7 +262,8 @@ class Session:
         with contextlib.suppress(OSError):  # it ended too: this comes again
             link.sender.send(())
 
-    def _fail(self, call: Call, error: BaseException) -> None:
+    def fail(self, call: Call, error: BaseException) -> None:
+        """Its outcome is this error, unless it has one."""
         if self._calls.pop(call.number, None) is not None:
             call.sink.fail(call, error)
 
@@ -277,11 +274,16 @@ _sessions_lock = threading.Lock()
 
 def current() -> Session:
     """The session of this process: of its container, or for the home that MODAL_NB_HOME names now."""
+    return of(None)
+
+
+def of(home: str | os.PathLike[str] | None) -> Session:
+    """The session for this home; None: as ``current``."""
     inside = process.link
-    where = inside or places()
+    where = inside or places(home)
     with _sessions_lock:
         if where not in _sessions:
-            _sessions[where] = Session(ContainerDoor(inside) if inside else HomeDoor(places()))
+            _sessions[where] = Session(ContainerDoor(inside) if inside else HomeDoor(places(home)))
         return _sessions[where]
 
 

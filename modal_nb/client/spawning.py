@@ -15,6 +15,7 @@ from modal_nb.client.function_call import FunctionCall
 from modal_nb.client.gather import Gatherer
 from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall
+from modal_nb.client.stored import SpawnedCall
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.payload import dumps_arguments
 from modal_nb.spec.cls_spec import label_of
@@ -40,15 +41,18 @@ class SpawnFaces:
     def spawn(self, *args: Any, **kwargs: Any) -> FunctionCall:
         """Start the method in a container and return at once; ``.get()`` of what it returns waits for the result.
 
-        The result is kept until the app ends. ``await f.spawn.aio(...)`` does not block.
+        The result is kept until the app ends; of a deployed app the call outlives this process, and its result is
+        kept for 7 days (setting ``results_keep_days``). ``await f.spawn.aio(...)`` does not block.
         """
         self._check_plain("spawn")
         return self._spawn(binding.bind(self._obj), args, kwargs)
 
     @spawn.awaited
     async def _spawn_aio(self, *args: Any, **kwargs: Any) -> FunctionCall:
-        self._check_plain("spawn")
-        return self._spawn(await self._bind_async(), args, kwargs)
+        pool = await self._bind_async("spawn")
+        if not pool.app.deployed:
+            return self._spawn(pool, args, kwargs)
+        return await asyncio.to_thread(self._spawn, pool, args, kwargs)
 
     @dual
     def spawn_map(
@@ -62,14 +66,22 @@ class SpawnFaces:
         so that a longer one returns when the last ones fit. Interrupting it stops the reading.
         """
         inputs = self._inputs(input_iterators, kwargs, "spawn_map")
-        _pour(inputs, _Scattered(binding.bind(self._obj), self._spec.name))
+        pool = binding.bind(self._obj)
+        if pool.app.deployed:
+            self._collect(inputs, pool)
+        else:
+            _pour(inputs, _Scattered(pool, self._spec.name))
 
     @spawn_map.awaited
     async def _spawn_map_aio(
         self, *input_iterators: Iterable[Any] | AsyncIterable[Any], kwargs: Mapping[str, Any] | None = None
     ) -> None:
         inputs = self._inputs(input_iterators, kwargs, "spawn_map")
-        await _pour_async(inputs, _Scattered(await self._bind_async(), self._spec.name))
+        pool = await self._bind_async("spawn_map")
+        if pool.app.deployed:
+            await self._collect_async(inputs, pool)
+        else:
+            await _pour_async(inputs, _Scattered(pool, self._spec.name))
 
     @dual
     def experimental_spawn_map(
@@ -79,33 +91,21 @@ class SpawnFaces:
     ) -> FunctionCall:
         """``spawn_map`` that keeps results: one call of many inputs, ``.get(index=...)`` and ``.iter()`` give them."""
         inputs = self._inputs(input_iterators, kwargs, "experimental_spawn_map")
-        call = self._begin(binding.bind(self._obj))
-        try:
-            _pour(inputs, _Collected(call))
-        except BaseException:
-            call.kept.drop(call)  # nobody could ask for it
-            raise
-        return _handle(call)
+        return self._collect(inputs, binding.bind(self._obj))
 
     @experimental_spawn_map.awaited
     async def _experimental_spawn_map_aio(
         self, *input_iterators: Iterable[Any] | AsyncIterable[Any], kwargs: Mapping[str, Any] | None = None
     ) -> FunctionCall:
         inputs = self._inputs(input_iterators, kwargs, "experimental_spawn_map")
-        call = self._begin(await self._bind_async())
-        try:
-            await _pour_async(inputs, _Collected(call))
-        except BaseException:
-            call.kept.drop(call)
-            raise
-        return _handle(call)
+        return await self._collect_async(inputs, await self._bind_async("experimental_spawn_map"))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _check_plain(self, face: str) -> None:
         raise NotImplementedError
 
-    async def _bind_async(self) -> Pool:
+    async def _bind_async(self, face: str) -> Pool:
         raise NotImplementedError
 
     def _inputs(self, iterators: tuple[Any, ...], kwargs: Mapping[str, Any] | None, face: str) -> Inputs:
@@ -114,7 +114,30 @@ class SpawnFaces:
             raise TypeError(f"{self._spec.name}.{face}() needs at least one iterable of inputs")
         return Inputs(iterators, kwargs or {}, star=False, face=face)
 
-    def _begin(self, pool: Pool) -> KeptCall:
+    def _collect(self, inputs: Inputs, pool: Pool) -> FunctionCall:
+        call = self._begin(pool)
+        try:
+            _pour(inputs, _Collected(call))
+            call.close()
+        except BaseException:
+            call.drop()  # nobody could ask for it
+            raise
+        return FunctionCall(call.id, pool.app.session)
+
+    async def _collect_async(self, inputs: Inputs, pool: Pool) -> FunctionCall:
+        call = self._begin(pool)
+        try:
+            await _pour_async(inputs, _Collected(call))
+            await asyncio.to_thread(call.close)
+        except BaseException:
+            call.drop()
+            raise
+        return FunctionCall(call.id, pool.app.session)
+
+    def _begin(self, pool: Pool) -> KeptCall | SpawnedCall:
+        """A call without inputs: of a deployed app the supervisor keeps it, else this process."""
+        if pool.app.deployed:
+            return SpawnedCall(pool, self._spec.name)
         user_cls = self._obj.__modal__.declaration.user_cls
         return pool.app.session.kept.begin(
             pool, self._spec.name, "" if user_cls is None else user_cls.__module__
@@ -123,13 +146,13 @@ class SpawnFaces:
     def _spawn(self, pool: Pool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FunctionCall:
         frames = dumps_arguments(args, kwargs, method=self._spec.name)
         call = self._begin(pool)
-        or_undo(lambda: call.send(frames), lambda: call.kept.drop(call))
-        return _handle(call)
 
+        def send() -> None:
+            call.send(frames)
+            call.close()
 
-def _handle(call: KeptCall) -> FunctionCall:
-    call.kept.close(call)
-    return FunctionCall(call.id)
+        or_undo(send, call.drop)
+        return FunctionCall(call.id, pool.app.session)
 
 
 class _Taker(Protocol):
@@ -180,7 +203,7 @@ class _Scattered:
 class _Collected:
     """Inputs whose results are kept: a message for each, so that each can be cancelled and forgotten by itself."""
 
-    def __init__(self, call: KeptCall) -> None:
+    def __init__(self, call: KeptCall | SpawnedCall) -> None:
         self.permits = threading.Semaphore(MOST_OUTSTANDING)
         self._call = call
 

@@ -11,11 +11,14 @@ from typing import Any
 
 from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall, Outcome
+from modal_nb.client.stored import StoredCall
 
+#: kept by this process, or by the supervisor
+AnyCall = KeptCall | StoredCall
 Letters = queue.SimpleQueue[tuple[int, Outcome]]
 
 
-def wait(call: KeptCall, index: int, seconds: float | None) -> Outcome:
+def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
     """The outcome of one input; Python's TimeoutError when it is not there in time (0: now, None: no limit)."""
     call.check(index)
     letters: Letters = queue.SimpleQueue()
@@ -36,12 +39,14 @@ def wait(call: KeptCall, index: int, seconds: float | None) -> Outcome:
         call.unwatch(index, tell)
 
 
-async def wait_async(call: KeptCall, index: int, seconds: float | None) -> Outcome:
+async def wait_async(call: AnyCall, index: int, seconds: float | None) -> Outcome:
     """The same on an event loop; cancelling the task only ends the wait."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Outcome] = loop.create_future()
     tell = partial(_set_soon, loop, future)
-    found = call.watch(index, tell)
+    # of a stored call the supervisor is asked
+    here = isinstance(call, KeptCall)
+    found = call.watch(index, tell) if here else await asyncio.to_thread(call.watch, index, tell)
     if found is not None:
         return found
     try:
@@ -53,7 +58,7 @@ async def wait_async(call: KeptCall, index: int, seconds: float | None) -> Outco
         call.unwatch(index, tell)
 
 
-def iterate(call: KeptCall, indexes: range) -> Iterator[Any]:
+def iterate(call: AnyCall, indexes: range) -> Iterator[Any]:
     """The values in order, each when it is there."""
     __tracebackhide__ = True
     for index in indexes:
@@ -62,13 +67,13 @@ def iterate(call: KeptCall, indexes: range) -> Iterator[Any]:
         yield call.value(found)
 
 
-async def aiterate(call: KeptCall, indexes: range) -> AsyncIterator[Any]:
+async def aiterate(call: AnyCall, indexes: range) -> AsyncIterator[Any]:
     __tracebackhide__ = True
     for index in indexes:
         yield call.value(await wait_async(call, index, None))
 
 
-def gather(calls: Sequence[KeptCall]) -> list[Any]:
+def gather(calls: Sequence[AnyCall]) -> list[Any]:
     """The value of each call, when all are there; the first failure is raised when it comes."""
     __tracebackhide__ = True
     for call in calls:
@@ -99,7 +104,7 @@ def gather(calls: Sequence[KeptCall]) -> list[Any]:
     return results
 
 
-async def gather_async(calls: Sequence[KeptCall]) -> list[Any]:
+async def gather_async(calls: Sequence[AnyCall]) -> list[Any]:
     __tracebackhide__ = True
     waits = [asyncio.ensure_future(_value(call)) for call in calls]
     try:
@@ -109,7 +114,7 @@ async def gather_async(calls: Sequence[KeptCall]) -> list[Any]:
             one.cancel()
 
 
-async def _value(call: KeptCall) -> Any:
+async def _value(call: AnyCall) -> Any:
     __tracebackhide__ = True
     return call.value(await wait_async(call, 0, None))
 
@@ -134,7 +139,7 @@ def _bounded(seconds: float | None) -> float | None:
     return None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
 
 
-def _too_late(call: KeptCall, seconds: float | None) -> TimeoutError:
+def _too_late(call: AnyCall, seconds: float | None) -> TimeoutError:
     waited = f" after {seconds:g} seconds" if seconds else ""
     return TimeoutError(
         f"{call.id} has no result yet{waited}; it goes on: ask again, or cancel it with .cancel()"

@@ -103,7 +103,7 @@ class Environments(Content, frozen=True, kw_only=True):
 
 
 class ClassLookup(Content, frozen=True, kw_only=True):
-    """A class of a deployed app by name; answered with a LookedUp. ``version`` 0: the newest."""
+    """A class of a deployed app by name: a LookedUp. ``version`` 0: the newest; ``name`` "": only the app."""
 
     environment: str
     app_name: str
@@ -112,7 +112,7 @@ class ClassLookup(Content, frozen=True, kw_only=True):
 
 
 class LookedUp(Content, frozen=True, kw_only=True):
-    """The one buffer is what was deployed."""
+    """The one buffer is what was deployed; none if only the app was asked for."""
 
     app: int
     app_id: str
@@ -132,6 +132,7 @@ class CallAsk(Content, frozen=True, kw_only=True):
 class CallFound(Content, frozen=True, kw_only=True):
     """What it takes to open the results of a kept call."""
 
+    environment: str
     app_name: str
     #: hex
     key: str

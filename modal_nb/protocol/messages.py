@@ -130,6 +130,7 @@ class ClassFound(Content, frozen=True, kw_only=True):
     app_name: str
     #: hex: what the caller signs with
     key: str
+    deployed: bool = False
 
 
 class AppInside(Content, frozen=True, kw_only=True):
@@ -151,9 +152,10 @@ class PoolOpened(Content, frozen=True, kw_only=True):
 
 
 class AutoscalerUpdate(Content, frozen=True, kw_only=True):
-    """What is UNSET stays as it is."""
+    """What is UNSET stays as it is. ``follows`` as for PoolOpen."""
 
     pool: int
+    follows: bool = False
     min_containers: int | msgspec.UnsetType = msgspec.UNSET
     max_containers: int | msgspec.UnsetType | None = msgspec.UNSET
     buffer_containers: int | msgspec.UnsetType = msgspec.UNSET
@@ -161,7 +163,10 @@ class AutoscalerUpdate(Content, frozen=True, kw_only=True):
 
 
 class PoolAsk(Content, frozen=True, kw_only=True):
+    """``follows`` as for PoolOpen."""
+
     pool: int
+    follows: bool = False
 
 
 class AutoscalerSettings(Content, frozen=True, kw_only=True):

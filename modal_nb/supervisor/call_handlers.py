@@ -34,9 +34,14 @@ class CallHandlers:
     def _find(self, client: Client, request: int, message: Message, asked: dp.CallAsk) -> None:
         def find(connection: Any) -> dp.CallFound:
             row = rows.find(connection, asked.call)
-            name, key = deployments.name_and_key(connection, row.app)
+            environment, name, key = deployments.whose(connection, row.app)
             return dp.CallFound(
-                app_name=name, key=key.hex(), label=row.label, method=row.method, inputs=row.inputs
+                environment=environment,
+                app_name=name,
+                key=key.hex(),
+                label=row.label,
+                method=row.method,
+                inputs=row.inputs,
             )
 
         self._run(client, request, find, lambda found: found)

@@ -132,6 +132,9 @@ class DeploymentHandlers:
     def _lookup(self, client: Client, request: int, message: Message, asked: dp.ClassLookup) -> None:
         app = self._deployments.apps.get((asked.environment, asked.app_name))
         deployment = None if app is None else app.deployment
+        if app is not None and deployment is not None and not asked.name:
+            self._found(client, request, app, deployment.version, deployment.python, None)
+            return
         if app is not None and deployment is not None and asked.version in (0, deployment.version):
             digest = deployment.named.get(asked.name)
             if digest is not None:
@@ -158,12 +161,12 @@ class DeploymentHandlers:
         self._store.run(look, old, partial(self._refuse, client, request))
 
     def _found(
-        self, client: Client, request: int, app: App, version: int, python: str, found: DeclaredClass
+        self, client: Client, request: int, app: App, version: int, python: str, found: DeclaredClass | None
     ) -> None:
         content = dp.LookedUp(
             app=app.number, app_id=app.id, key=app.codec.key.hex(), version=version, python=python
         )
-        reports.answer(client, request, content, [found.data])
+        reports.answer(client, request, content, [found.data] if found else ())
         self._reactor.flush()
 
     def _answer(self, client: Client, request: int, content: ms.Content) -> None:

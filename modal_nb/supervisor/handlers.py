@@ -130,7 +130,13 @@ class Handlers:
 
     def _class_ask(self, client: Client, request: int, message: Message, asked: ms.ClassAsk) -> None:
         app, found = nested.find(client, self._reactor.apps, asked)
-        content = ms.ClassFound(app=app.number, app_id=app.id, app_name=app.name, key=app.codec.key.hex())
+        content = ms.ClassFound(
+            app=app.number,
+            app_id=app.id,
+            app_name=app.name,
+            key=app.codec.key.hex(),
+            deployed=app.owner is None,
+        )
         reports.answer(client, request, content, [found.data])
 
     def _app_inside(self, client: Client, request: int, message: Message, asked: ms.AppInside) -> ms.Inside:
@@ -148,7 +154,7 @@ class Handlers:
     def _autoscaler_update(
         self, client: Client, request: int, message: Message, asked: ms.AutoscalerUpdate
     ) -> ms.AutoscalerSettings:
-        pool = self._pool(asked.pool)
+        pool = self._followed(asked.pool, follows=asked.follows)
         changes = {
             name: value
             for name in Autoscaler.__slots__
@@ -162,7 +168,7 @@ class Handlers:
         return ms.AutoscalerSettings(settings=settings)
 
     def _pool_stats(self, client: Client, request: int, message: Message, asked: ms.PoolAsk) -> ms.PoolStats:
-        stats = self._reactor.scheduler.pool_stats(self._pool(asked.pool).number)
+        stats = self._reactor.scheduler.pool_stats(self._followed(asked.pool, follows=asked.follows).number)
         return ms.PoolStats(
             backlog=stats.backlog,
             num_total_runners=stats.num_total_runners,
@@ -240,6 +246,13 @@ class Handlers:
         if app is None or not client.may_use(app):
             raise exception.NotFoundError(f"app {number} does not run in this supervisor, or is not yours")
         return app
+
+    def _followed(self, number: int, *, follows: bool) -> Pool:
+        """The pool; ConflictError for who wants the newest version, if this is an older one or gone."""
+        pool = self._reactor.pools.get(number)
+        if follows and (pool is None or pool.superseded):
+            raise exception.ConflictError("a newer version has been deployed meanwhile")
+        return self._pool(number)
 
     def _pool(self, number: int) -> Pool:
         pool = self._reactor.pools.get(number)

@@ -24,8 +24,10 @@ def declare(client: Client, app: App, asked: ms.ClassDeclare, data: Frame) -> No
     launch = asked.launch or base_launch(client)
     launch = msgspec.structs.replace(launch, variables=asked.variables)
     app.classes[asked.name, asked.digest] = DeclaredClass(launch, bytes(data))
-    while len(app.classes) > _MOST_CLASSES:
-        del app.classes[next(iter(app.classes))]
+    named = app.deployment.named.items() if app.deployment else ()
+    for known in list(app.classes)[: max(0, len(app.classes) - _MOST_CLASSES)]:
+        if known not in named:
+            del app.classes[known]
 
 
 def find(client: Client, apps: Mapping[int, App], asked: ms.ClassAsk) -> tuple[App, DeclaredClass]:

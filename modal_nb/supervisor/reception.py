@@ -118,8 +118,9 @@ class Reception:
             self._call(client, said)
         elif said.kind == Kind.ATTACH:
             self._handlers.durable.attach(client, said)
-        elif said.kind == Kind.CANCEL and not self._handlers.durable.detach(client, said.number):
-            self._reactor.cancel(client, said.number, terminate=bool(said.flags & 1))
+        elif said.kind == Kind.CANCEL:
+            if not self._handlers.durable.detach(client, said.number):
+                self._reactor.cancel(client, said.number, terminate=bool(said.flags & 1))
         elif said.kind == Kind.MORE:
             self._reactor.streams.more(client, said.number, load_total(said.frames()))
         elif said.kind == Kind.REQUEST:

@@ -127,8 +127,8 @@ def find(connection: Connection, call: str) -> Row[Any]:
     row = connection.execute(
         select(
             sc.calls.c.app,
-            sc.calls.c.pool,
             sc.calls.c.method,
+            sc.calls.c.label,
             func.count(sc.inputs.c.position).label("inputs"),
         )
         .join(sc.inputs, sc.inputs.c.call == sc.calls.c.id)

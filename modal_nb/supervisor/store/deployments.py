@@ -185,9 +185,10 @@ def live(connection: Connection, environment: str, name: str) -> tuple[int, int]
     return found.id, found.version
 
 
-def name_and_key(connection: Connection, app: int) -> tuple[str, bytes]:
-    row = connection.execute(select(sc.apps.c.name, sc.apps.c.key).where(sc.apps.c.id == app)).one()
-    return row.name, bytes(row.key)
+def whose(connection: Connection, app: int) -> tuple[str, str, bytes]:
+    """(environment, name, key) of an app by its row."""
+    row = connection.execute(select(sc.apps).where(sc.apps.c.id == app)).one()
+    return row.environment, row.name, bytes(row.key)
 
 
 def version_classes(connection: Connection, app: int, version: int) -> tuple[str, list[ClassRow]]:
