@@ -35,6 +35,7 @@ COMMANDS = {
     "container": Entry("container", "group", "Single containers: list, logs, exec, start, stop."),
     "supervisor": Entry("status", "supervisor", "The process that schedules: start it."),
     "stop": Entry("status", "stop", "End the supervisor and everything that it runs."),
+    "config": Entry("config", "group", "Settings, and where each comes from."),
     "version": Entry("status", "version", "Print the version."),
 }
 

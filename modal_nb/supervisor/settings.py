@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
+from modal_nb.exception import InvalidError
+from modal_nb.protocol.config import config
 from modal_nb.protocol.connection import Places
 from modal_nb.protocol.stream import PAYLOAD_BOUND, body_limit
 from modal_nb.spec.resources import MachineLimit
 
-T = TypeVar("T", int, float)
-
-#: a queue shorter than what one `.map` may have on its way would never take it
-LEAST_QUEUE = 1000
 _MIB = 1024 * 1024
 
 
@@ -56,39 +54,25 @@ class Settings:
 def from_environment(
     places: Places, machine: MachineLimit, environ: Mapping[str, str], version: str
 ) -> Settings:
-    """The defaults, changed by MODAL_NB_MAX_CONTAINERS (count), MODAL_NB_MAX_CPU (cores), MODAL_NB_MAX_MEMORY (MiB),
-    MODAL_NB_QUEUE_BOUND (inputs), MODAL_NB_MAX_PAYLOAD (MiB), MODAL_NB_STOP_GRACE and MODAL_NB_IDLE_EXIT (seconds).
-    """
-    limit = MachineLimit(
-        containers=_number(environ, "MODAL_NB_MAX_CONTAINERS", int, machine.containers),
-        cpu=_number(environ, "MODAL_NB_MAX_CPU", float, machine.cpu),
-        memory=_number(environ, "MODAL_NB_MAX_MEMORY", int, machine.memory),
-    )
-    queue_bound = _number(environ, "MODAL_NB_QUEUE_BOUND", int, 100_000)
-    if queue_bound < LEAST_QUEUE:
-        raise SystemExit(
-            f"MODAL_NB_QUEUE_BOUND={queue_bound} is less than {LEAST_QUEUE}, the inputs that one .map may have on its "
-            "way: raise it"
-        )
+    """What the environment, the home's ``config.toml`` and the defaults say. SystemExit names what does not fit."""
+    try:
+        found = config(places.home, environ)
+    except InvalidError as error:
+        raise SystemExit(str(error)) from None
+    values: dict[str, Any] = {name: one.value for name, one in found.items()}
     return Settings(
         places=places,
-        machine=limit,
+        machine=MachineLimit(
+            containers=values["max_containers"] or machine.containers,
+            cpu=values["max_cpu"] or machine.cpu,
+            memory=values["max_memory"] or machine.memory,
+        ),
         version=version,
-        idle_exit=_number(environ, "MODAL_NB_IDLE_EXIT", float, 60.0),
-        queue_bound=queue_bound,
-        payload_bound=int(_number(environ, "MODAL_NB_MAX_PAYLOAD", float, PAYLOAD_BOUND / _MIB) * _MIB),
-        stop_grace=_number(environ, "MODAL_NB_STOP_GRACE", float, 30.0),
+        idle_exit=values["idle_exit"],
+        queue_bound=values["queue_bound"],
+        payload_bound=int(values["max_payload"] * _MIB),
+        stop_grace=values["stop_grace"],
+        durability=values["durability"],
+        results_keep_days=values["results_keep_days"],
+        results_bound=values["results_bound"] * _MIB,
     )
-
-
-def _number(environ: Mapping[str, str], name: str, kind: type[T], default: T) -> T:
-    value = environ.get(name)
-    if value is None:
-        return default
-    try:
-        number = kind(value)
-    except ValueError:
-        number = kind(0)
-    if number <= 0:
-        raise SystemExit(f"{name}={value!r} is not a positive {kind.__name__}: correct it or unset it")
-    return number
