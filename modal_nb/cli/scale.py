@@ -36,5 +36,5 @@ def scale(
     )
     asked = link()
     found = pool_named(asked, pool)
-    asked.ask(ms.AutoscalerUpdate(pool=found.pool, **changes), ms.AutoscalerSettings)
+    asked.ask(ms.AutoscalerUpdate(pool=found.pool, follows=False, **changes), ms.AutoscalerSettings)
     show_pool(pool_named(asked, str(found.pool)))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from modal_nb.client.call_graph import InputInfo
+from modal_nb.client.client import Client
 from modal_nb.client.call_logs import CallLogs
 from modal_nb.client.typed_faces import (
     AutoscalerFace,
@@ -60,6 +61,17 @@ class Function(Served[P, O], Generic[P, R, O]):
     spawn: Face[P, FunctionCall[R]]
     spawn_map: SpawnMapFace[None]
     experimental_spawn_map: SpawnMapFace[FunctionCall[R]]
+
+    #: a function of a deployed app; what it takes and gives is known when it is called
+    @staticmethod
+    def from_name(
+        app_name: str,
+        name: str,
+        *,
+        version: int | None = None,
+        environment_name: str | None = None,
+        client: Client | None = None,
+    ) -> Function[..., Any, Any]: ...
 
 
 class GeneratorFunction(Served[P, O], Generic[P, R, O]):

@@ -227,8 +227,11 @@ def test_deploying_is_refused_with_a_sentence():
     assert "`strategy` must be 'rolling' or 'recreate', not 'x'" in refusal(
         InvalidError, modal.App("zoo").deploy, strategy="x"
     )
-    assert "app.deploy() is not supported by this version of modal_nb" in refusal(
+    assert "has no class and no function to deploy: decorate one with @app.cls()" in refusal(
         InvalidError, modal.App("zoo").deploy
+    )
+    assert "`client` must be a modal_nb.Client(home=...), not 7" in refusal(
+        InvalidError, modal.App("zoo").deploy, client=7
     )
 
 

@@ -95,7 +95,7 @@ def test_from_name_checks_names(args):
 
 
 def test_from_name_refuses_what_it_cannot_do():
-    with pytest.raises(InvalidError, match=r"from_name\(client=...\) is not supported"):
+    with pytest.raises(InvalidError, match=r"`client` must be a modal_nb.Client\(home=...\), not <object"):
         modal.Cls.from_name("shop", "Till", client=object())
 
 

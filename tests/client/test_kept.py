@@ -93,7 +93,7 @@ def test_ids_name_the_session_and_never_repeat(store):
 def test_inputs_are_sent_as_parts_of_one_call(pool):
     call = begin(pool, 3)
     assert pool.sent == [(call.id, 0), (call.id, 1), (call.id, 2)]
-    assert pool.store.find(call.id) is call
+    assert pool.store.of_id(call.id) is call
 
 
 def test_a_watcher_is_told_once_and_later_ones_see_the_outcome(pool):
@@ -168,7 +168,7 @@ def test_beyond_so_many_results_the_oldest_go(pool, monkeypatch):
         finish(call)
     assert [is_kept(call) for call in calls] == [False, False, True, True, True]
     with pytest.raises(OutputExpiredError, match=f"the result of {calls[0].id} is not kept any more"):
-        pool.store.find(calls[0].id)
+        pool.store.of_id(calls[0].id)
 
 
 def test_beyond_so_many_bytes_the_oldest_go_but_never_the_newest(pool, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_call_of_which_some_results_expired_is_still_known(pool, monkeypatch):
     call = begin(pool, 2)
     finish(call, index=0)
     finish(call, index=1)
-    assert pool.store.find(call.id) is call
+    assert pool.store.of_id(call.id) is call
     with pytest.raises(OutputExpiredError):
         call.watch(0, nobody)
 
@@ -222,10 +222,10 @@ def test_when_the_app_ends_its_results_go_and_who_waits_is_told(store, pool):
     assert str(told[0]) == f"the app ended before {waiting.id} was through"
     for call in (done, waiting):
         with pytest.raises(OutputExpiredError):
-            store.find(call.id)
+            store.of_id(call.id)
     assert is_kept(other)
     finish(waiting)
-    assert store.find(other.id) is other
+    assert store.of_id(other.id) is other
 
 
 def test_a_call_that_could_not_be_sent_is_dropped(store):
@@ -235,7 +235,7 @@ def test_a_call_that_could_not_be_sent_is_dropped(store):
         call.send([b""])
     store.drop(call)
     with pytest.raises(OutputExpiredError):
-        store.find(call.id)
+        store.of_id(call.id)
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,7 @@ def test_a_call_that_could_not_be_sent_is_dropped(store):
 )
 def test_what_never_was_is_not_found(store, pool, name):
     begin(pool)
-    with pytest.raises(NotFoundError, match="is known here: a call is known to the process that spawned it"):
-        store.find(name.format(store.session))
+    assert store.of_id(name.format(store.session)) is None
 
 
 @pytest.mark.parametrize("index", [-1, 2, True, 1.0, None])

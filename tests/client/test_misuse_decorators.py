@@ -259,7 +259,7 @@ def test_lookup_says_from_name():
         "Cls.lookup is gone: use Cls.from_name(app_name, name)"
     )
     assert refusal(AttributeError, lambda: modal.Function.lookup) == (
-        "Function.lookup is gone: use Cls.from_name(app_name, name), whose instances have the methods"
+        "Function.lookup is gone: use Function.from_name(app_name, name), or Cls.from_name for a class"
     )
 
 

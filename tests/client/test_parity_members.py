@@ -257,11 +257,16 @@ def test_every_door_of_an_app_that_does_not_run_says_how_to_run_it(face):
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("environment", [None, "dev"])
-def test_every_door_of_a_class_that_is_not_found_names_it(face, environment):
+def test_every_door_of_a_class_that_is_not_found_names_it(home, face, environment):
     found = modal.Cls.from_name("shop", "Till", environment_name=environment)
     where = f" in the {environment!r} environment" if environment else ""
+    why = (
+        f"there is no environment {environment!r} here (there is main): create it by `modal-nb environment create dev`"
+        if environment
+        else "no app 'shop' is deployed in the 'main' environment"
+    )
     assert refusal(NotFoundError, FACES[face], found(1, size=2).any_name) == (
-        f"Lookup failed for Cls 'Till' from the 'shop' app{where}: no app of that name is deployed here"
+        f"Lookup failed for Cls 'Till' from the 'shop' app{where}: {why}"
     )
 
 

@@ -13,7 +13,8 @@ from modal_nb.client.dual import dual
 from modal_nb.client.typed_class import variant
 
 #: of the real one, because it serves generators, too; and a name that only says what became of it
-NOT_OF_PLAIN_FUNCTIONS = {"remote_gen", "lookup"}
+#: ``from_name`` is a function there, not an annotation
+NOT_OF_PLAIN_FUNCTIONS = {"remote_gen", "lookup", "from_name"}
 
 
 def declared(cls: type) -> set[str]:

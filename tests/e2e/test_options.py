@@ -54,11 +54,6 @@ def test_a_run_may_have_a_name_of_its_own(home):
         assert home.status().apps[0].name == "tonight"
 
 
-def test_deploying_is_refused_by_name(home):
-    with pytest.raises(InvalidError, match=r"app\.deploy\(\) is not supported by this version"):
-        app.deploy()
-
-
 def test_a_schedule_is_refused_by_name_at_the_first_use(home):
     @app.function(schedule="hourly")
     def tick(): ...
