@@ -49,6 +49,7 @@ class Function(Checked, SpawnFaces, Handle):
         self.__doc__ = getattr(raw, "__doc__", None)
         if raw is not None:
             self.__signature__ = _without_self(raw)
+            self.__wrapped__ = raw  # so that `??` shows the user's code
 
     # -- one input ------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from modal_nb.client.call_graph import InputInfo
-from modal_nb.client.client import Client
 from modal_nb.client.call_logs import CallLogs
+from modal_nb.client.client import Client
 from modal_nb.client.typed_faces import (
     AutoscalerFace,
     Face,
@@ -49,6 +49,8 @@ class Served(Generic[P, O]):
 class Function(Served[P, O], Generic[P, R, O]):
     """A method or a function that containers serve."""
 
+    #: a function of a deployed app
+    from_name: ClassVar[FromNameFace]
     #: run one input in a container and wait for its result
     remote: Face[P, R]
     #: run many inputs; iterate the results
@@ -62,16 +64,25 @@ class Function(Served[P, O], Generic[P, R, O]):
     spawn_map: SpawnMapFace[None]
     experimental_spawn_map: SpawnMapFace[FunctionCall[R]]
 
-    #: a function of a deployed app; what it takes and gives is known when it is called
-    @staticmethod
-    def from_name(
+
+class NamedFunction(Function[..., Any, Any]):
+    """A function found by its name: what it takes and gives is not known, and it may be a generator."""
+
+    remote_gen: ItemsFace[..., Any]
+
+
+class FromNameFace(Protocol):
+    """``Function.from_name``."""
+
+    def __call__(
+        self,
         app_name: str,
         name: str,
         *,
         version: int | None = None,
         environment_name: str | None = None,
         client: Client | None = None,
-    ) -> Function[..., Any, Any]: ...
+    ) -> NamedFunction: ...
 
 
 class GeneratorFunction(Served[P, O], Generic[P, R, O]):
@@ -115,12 +126,18 @@ class GatherFace(Protocol):
     async def aio(self, *function_calls: FunctionCall[A]) -> list[A]: ...
 
 
+class FromIdFace(Protocol):
+    """``FunctionCall.from_id``."""
+
+    def __call__(self, function_call_id: str, client: Client | None = None) -> FunctionCall[Any]: ...
+
+
 class FunctionCall(Generic[R_co]):
     """A call that runs, or ran, on its own. Made by ``.spawn`` and ``FunctionCall.from_id``."""
 
     #: the results of many calls, in their order, when all are there
     gather: ClassVar[GatherFace]
-    from_id: ClassVar[Callable[[str], FunctionCall[Any]]]
+    from_id: ClassVar[FromIdFace]
     object_id: str
     #: the result, or the exception raised
     get: GetFace[R_co]

@@ -13,8 +13,7 @@ from modal_nb.client.dual import dual
 from modal_nb.client.typed_class import variant
 
 #: of the real one, because it serves generators, too; and a name that only says what became of it
-#: ``from_name`` is a function there, not an annotation
-NOT_OF_PLAIN_FUNCTIONS = {"remote_gen", "lookup", "from_name"}
+NOT_OF_PLAIN_FUNCTIONS = {"remote_gen", "lookup"}
 
 
 def declared(cls: type) -> set[str]:
@@ -60,6 +59,13 @@ def test_a_face_takes_what_checkers_see(real, face):
     takes = [(p.name, p.kind) for p in inspect.signature(real._blocking).parameters.values()]
     for seen in overloads(face) or [face.__call__]:
         assert [(p.name, p.kind) for p in inspect.signature(seen).parameters.values()] == takes
+
+
+def test_functions_and_calls_are_found_by_what_checkers_see():
+    seen = inspect.signature(typed.FromNameFace.__call__).parameters
+    assert [*seen][1:] == [*inspect.signature(method.Function.from_name).parameters]
+    seen = inspect.signature(typed.FromIdFace.__call__).parameters
+    assert [*seen][1:] == [*inspect.signature(function_call.FunctionCall.from_id).parameters]
 
 
 def test_handles_may_be_subscripted_in_annotations():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import assert_type
+from typing import Any, assert_type
 
 import modal_nb as modal
 from modal_nb.spec.scaling import Autoscaler
@@ -64,6 +64,11 @@ assert_type(double.update_autoscaler(min_containers=1), Autoscaler)
 assert_type(fetch.remote("a"), bytes)
 assert_type(list(count.remote_gen(3)), list[int])
 assert_type(list(tokens.remote_gen("a b")), list[str])
+named = modal.Function.from_name("an-app", "double")
+assert_type(named.remote(3, what="ever"), Any)
+assert_type(list(named.remote_gen(3)), list[Any])
+named.no_such_face(3)  # error
+modal.Function.from_name("an-app")  # error
 double.remote("three")  # error
 double.remote(3, 3)  # error
 double(3)  # error
