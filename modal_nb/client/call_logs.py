@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
 from modal_nb.client.dual import dual
-from modal_nb.client.looks import Look
+from modal_nb.client.looks import Look, Watched
 from modal_nb.client.printed import CUT, Printed
 from modal_nb.exception import InvalidError
 from modal_nb.protocol.call_log import ENDED
+from modal_nb.protocol.connection import Places, places
 from modal_nb.spec import checks
 
 T = TypeVar("T")
@@ -49,8 +50,11 @@ class CallLogs:
     here and printed nothing; OutputExpiredError when nothing of what it printed is kept.
     """
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, find: Callable[[], Watched], where: Places | None = None) -> None:
+        """``find`` finds the call; ``where``: the home, if it is not that of this process."""
         self._id = call_id
+        self._find = find
+        self._where = where
 
     def __call__(self, *, follow: bool = False) -> Iterator[str]:
         """The lines without their ends, by time, as they were printed: what a terminal would obey is in them, too.
@@ -60,12 +64,12 @@ class CallLogs:
         ``async for line in call.logs.aio()`` does not block.
         """
         checks.boolean("follow", follow)
-        return _blocking(_steps(Look(self._id), follow=follow), Lines().take)
+        return _blocking(_steps(self._look(), follow=follow), Lines().take)
 
     async def aio(self, *, follow: bool = False) -> AsyncIterator[str]:
         """The same on an event loop; errors come with the first line."""
         checks.boolean("follow", follow)
-        steps = _steps(await asyncio.to_thread(Look, self._id), follow=follow)
+        steps = _steps(await asyncio.to_thread(self._look), follow=follow)
         async for line in _awaited(steps, Lines().take):
             yield line
 
@@ -112,19 +116,22 @@ class CallLogs:
 
         ``timeout`` in seconds: it ends when nothing came for so long. Interrupting it leaves the call alone.
         """
-        return _blocking(_steps(Look(self._id), follow=True, timeout=timeout), self._converted)
+        return _blocking(_steps(self._look(), follow=True, timeout=timeout), self._converted)
 
     @stream.awaited
     async def _stream_aio(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - Modal's
     ) -> AsyncIterator[LogEntry]:
-        steps = _steps(await asyncio.to_thread(Look, self._id), follow=True, timeout=timeout)
+        steps = _steps(await asyncio.to_thread(self._look), follow=True, timeout=timeout)
         async for entry in _awaited(steps, self._converted):
             yield entry
 
+    def _look(self) -> Look:
+        return Look(self._id, self._find, self._where or places())
+
     def _entries(self, wanted: Callable[[LogEntry], bool]) -> list[LogEntry]:
-        look = Look(self._id)
+        look = self._look()
         look.close()
         return [entry for entry in self._converted(look.first) if wanted(entry)]
 

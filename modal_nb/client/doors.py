@@ -10,7 +10,7 @@ from typing import Protocol
 from modal_nb.client import launcher
 from modal_nb.client.link import Link, LinkLost
 from modal_nb.exception import ConnectionError
-from modal_nb.protocol.connection import Places
+from modal_nb.protocol.connection import Places, places
 from modal_nb.protocol.messages import Hello
 from modal_nb.protocol.stream import Packet
 from modal_nb.runtime.context import ContainerLink
@@ -77,6 +77,7 @@ class ContainerDoor:
 
     def __init__(self, link: ContainerLink) -> None:
         self._link = link
+        self.where = places()
 
     def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
         hello = Hello(

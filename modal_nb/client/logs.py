@@ -94,7 +94,10 @@ def _start(log: Path, count: int | None) -> int:
 
 
 def _followed(log: Path, where: Places, container: str, place: int) -> Iterator[str]:
-    rest, seen = b"", b""
+    rest = b""
+    with log.open("rb") as file:
+        file.seek(max(0, place - _MARK))
+        seen = file.read(min(place, _MARK))
     while True:
         ended = not lives(where, container)  # asked before: all that it printed is there by then
         try:
@@ -114,16 +117,15 @@ def _followed(log: Path, where: Places, container: str, place: int) -> Iterator[
 
 
 def _come(log: Path, place: int, seen: bytes) -> tuple[bytes, int]:
-    """What stands behind this place, and where it ends. A log that is shorter was cut: what was seen last tells where
-    to go on.
+    """What stands behind this place, and where it ends. Where something else stands before it the log was cut: what was
+    seen last tells where to go on.
     """
     with log.open("rb") as file:
-        length = file.seek(0, 2)
-        if length < place:
-            file.seek(0)
-            data = file.read()
-            found = data.rfind(seen)
-            return (data if found < 0 else data[found + len(seen) :]), len(data)
-        file.seek(place)
+        file.seek(max(0, place - len(seen)))
         data = file.read()
-        return data, place + len(data)
+        if data.startswith(seen):
+            return data[len(seen) :], place + len(data) - len(seen)
+        file.seek(0)
+        data = file.read()
+        found = data.rfind(seen)
+        return (data if found < 0 else data[found + len(seen) :]), len(data)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import threading
 import time
 from contextlib import suppress
-from typing import NamedTuple
 
 import msgspec
 
@@ -28,27 +26,8 @@ _HELD = 1 << 13
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Owner(NamedTuple):
-    """Whose a printed line is."""
-
-    calls: tuple[str, ...]
-    #: empty where only the calls are known
-    input: str
-
-
-class _Held:
-    """What came of one owner on one stream and is not written yet. A record never ends within a character."""
-
-    __slots__ = ("data", "decoder")
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def take(self, *, final: bool) -> str:
-        text = self.decoder.decode(bytes(self.data), final)
-        self.data.clear()
-        return text
+#: whose a printed line is: the function calls, and the input (empty where only the calls are known)
+Owner = tuple[tuple[str, ...], str]
 
 
 class CallLog:
@@ -58,10 +37,12 @@ class CallLog:
         """``largest``: bytes of one file."""
         self._files = files
         self._largest = largest
-        self._pid = os.getpid()
+        self._ours = True
+        os.register_at_fork(after_in_child=self._leave)
         #: one thread may come in twice: by a signal handler that prints
         self._lock = threading.RLock()
-        self._held: dict[tuple[Owner, int], _Held] = {}
+        #: what came of an owner on a stream and is not written yet
+        self._held: dict[tuple[Owner, int], bytearray] = {}
         #: inputs that printed and run on, by id
         self.open: dict[str, Owner] = {}
         self._descriptor = -1
@@ -72,41 +53,47 @@ class CallLog:
 
     def put(self, owner: Owner, stream: int, data: bytes) -> None:
         """It is on its way to the container's log; ``flush`` says that it is there."""
-        if os.getpid() != self._pid:
+        if not self._ours:
             return
+        key = owner, stream
         with self._lock:
-            self.open.setdefault(owner.input, owner)
-            held = self._held.setdefault((owner, stream), _Held())
-            held.data += data
-            if len(held.data) > _HELD:
-                self._write(owner, stream, held.take(final=False))
+            held = self._held.get(key)
+            if held is None:
+                held = self._held[key] = bytearray()
+                self.open.setdefault(owner[1], owner)
+            held += data
+            if len(held) > _HELD:
+                self._flush(owner, stream, final=False)
 
     def flush(self, owner: Owner, stream: int) -> None:
         """Write what is held back."""
-        if os.getpid() == self._pid and (owner, stream) in self._held:
+        if self._ours and (owner, stream) in self._held:
             with self._lock:
                 self._flush(owner, stream, final=False)
 
     def end(self, name: str | None) -> None:
         """The input of this id has ended: its last line may lack an end."""
-        if os.getpid() != self._pid or name is None:
+        if not self._ours or name is None:
             return
         with self._lock:
-            for owner, stream in [key for key in self._held if key[0].input in {name, ""}]:
+            for owner, stream in [key for key in self._held if key[0][1] in {name, ""}]:
                 self._flush(owner, stream, final=True)
             self.open.pop("", None)
             ended = self.open.pop(name, None)
             if ended is not None:
                 self._append(ended, ENDED, "")
 
+    def _leave(self) -> None:
+        """In a forked child: its files are its parent's, and so may the lock be."""
+        self._ours = False
+
     def _flush(self, owner: Owner, stream: int, *, final: bool) -> None:
-        held = self._held.get((owner, stream))
-        if held is None:
-            return
-        text = held.take(final=final)
-        if final or not held.decoder.getstate()[0]:
-            del self._held[owner, stream]
-        self._write(owner, stream, text)
+        held = self._held.pop((owner, stream), None)
+        if held:
+            text, rest = _decoded(held, final=final)
+            if rest:
+                self._held[owner, stream] = rest
+            self._write(owner, stream, text)
 
     def _write(self, owner: Owner, stream: int, text: str) -> None:
         for start in range(0, len(text), _LONGEST):
@@ -115,7 +102,7 @@ class CallLog:
     # -- files ----------------------------------------------------------------------------------------------------
 
     def _append(self, owner: Owner, stream: int, text: str) -> None:
-        record = Record(time.time_ns(), owner.calls, owner.input, stream, text)
+        record = Record(time.time_ns(), *owner, stream, text)
         with suppress(OSError):  # a full disk, a folder that is gone: the input lives on
             self._store(owner, msgspec.json.encode(record) + b"\n")
 
@@ -131,8 +118,8 @@ class CallLog:
     def _next_file(self) -> bytes:
         """Open it; gives its first record. The former one goes, and this one takes its place."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            full, self._descriptor = self._descriptor, -1  # first: a cancel may raise between any two lines
+            os.close(full)
             self._files.current.replace(self._files.former)
         self._descriptor = os.open(self._files.current, _FLAGS, 0o600)
         self._size = 0
@@ -142,7 +129,7 @@ class CallLog:
 
     def _note(self, owner: Owner) -> None:
         """The index is written first: a call that is not in it printed nothing."""
-        new = [call for call in owner.calls if call not in self._indexed]
+        new = [call for call in owner[0] if call not in self._indexed]
         if not new:
             return
         self._indexed.update(new)
@@ -157,3 +144,13 @@ class CallLog:
             scratch = index.with_suffix(".new")
             scratch.write_bytes(newer_half(index.read_bytes()))
             scratch.replace(index)
+
+
+def _decoded(data: bytearray, *, final: bool) -> tuple[str, bytearray]:
+    """The text, and the bytes of a character that is not complete; what is no text is replaced."""
+    try:
+        return data.decode(), bytearray()
+    except UnicodeDecodeError as error:
+        if not final and error.reason == "unexpected end of data":
+            return data[: error.start].decode(), data[error.start :]
+        return data.decode(errors="replace"), bytearray()

@@ -26,7 +26,7 @@ def owner() -> Owner | None:
     """Whose the current code is; None: the container's alone."""
     calls = context.current_calls()
     if calls:
-        return Owner(calls, context.current_input_id() or "")
+        return calls, context.current_input_id() or ""
     thread = threading.current_thread()
     if thread is threading.main_thread():
         return None
@@ -34,7 +34,7 @@ def owner() -> Owner | None:
         started_by: Owner | None = thread.__dict__[_STARTED_BY]
         return started_by
     calls = context.only_calls()
-    return Owner(calls, "") if calls else None
+    return (calls, "") if calls else None
 
 
 class CallStream(io.BufferedWriter):

@@ -18,8 +18,8 @@ _served: list[int] = []
 _function_call_id: ContextVar[str | None] = ContextVar("modal_nb_function_call_id", default=None)
 #: all function calls of the batch that runs; empty outside of one
 _together: ContextVar[tuple[str, ...]] = ContextVar("modal_nb_together", default=())
-#: number -> its function calls, of what is served now
-_calls: dict[int, tuple[str, ...]] = {}
+#: number -> its function call, or those of the batch, of what is served now
+_calls: dict[int, tuple[str, ...] | str | None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,9 @@ def current_calls() -> tuple[str, ...]:
 def only_calls() -> tuple[str, ...]:
     """Those of the only input that runs in this process; none if it is not one."""
     calls = list(_calls.values())  # in one step: others begin and end meanwhile
-    return calls[0] if len(calls) == 1 else ()
+    if len(calls) != 1 or calls[0] is None:
+        return ()
+    return (calls[0],) if isinstance(calls[0], str) else calls[0]
 
 
 @contextmanager
@@ -133,7 +135,7 @@ def serving(input_id: str | None, function_call_id: str | None, number: int = 0)
     name = _input_id.set(input_id)
     if number:
         _served.append(number)
-        _calls[number] = current_calls()
+        _calls[number] = _together.get() or function_call_id
     try:
         yield
     finally:

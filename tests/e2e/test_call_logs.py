@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import modal_nb as modal
-from modal_nb.exception import ContainerCrashedError, InvalidError, NotFoundError
+from modal_nb.exception import ContainerCrashedError, InvalidError, NotFoundError, OutputExpiredError
+from modal_nb.protocol.call_log import LARGEST, CallFiles
+from modal_nb.supervisor.old_logs import remove_old
 from tests.e2e.home import until
 from tests.e2e.printers import Beside, Printer, Together, app
 from tests.e2e.spawned import Gate
@@ -227,7 +229,7 @@ def test_wrong_arguments_are_told(printer):
         logs(follow=1)
 
 
-def test_lines_survive_the_end_of_their_app(home):
+def test_lines_survive_their_app_and_when_they_are_gone_that_is_told(home):
     other = modal.App("brief")
 
     @other.cls(max_containers=1)
@@ -240,3 +242,25 @@ def test_lines_survive_the_end_of_their_app(home):
         call = Brief().say.spawn()
         call.get()
     assert said(call) == list(call.logs(follow=True)) == ["brief"]
+    remove_old(home.places.logs, {Path(one.log) for one in home.containers()}, kept=0)
+    with pytest.raises(OutputExpiredError, match="is not kept any more"):
+        call.logs()
+    with pytest.raises(OutputExpiredError):
+        call.logs.fetch()
+
+
+def test_a_container_that_floods_is_bounded_and_its_calls_say_what_is_missing(printer, home):
+    first = printer.say.spawn("before the flood")
+    flood = printer.flood.spawn(60_000, "flood")
+    last = printer.say.spawn("after the flood")
+    for call in (first, flood, last):
+        call.get()
+    (container,) = home.containers("Printer")
+    files = CallFiles(home.places.logs, container.id)
+    assert sum(path.stat().st_size for path in (files.current, files.former)) <= 2 * LARGEST
+    cut, *lines = said(flood)
+    assert cut == "[modal_nb: what stood here is no longer kept]"
+    assert [line.split()[1] for line in lines] == [str(n) for n in range(60_000 - len(lines), 60_000)]
+    assert said(last) == ["after the flood"]
+    with pytest.raises(OutputExpiredError):
+        first.logs()
