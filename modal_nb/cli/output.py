@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 #: columns where nobody looks: a pipe takes lines as long as they are
 _PIPE_WIDTH = 10_000
@@ -38,9 +39,16 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = (), indent: int = 0
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    whole: Sequence[str] = (),
+    indent: int = 0,
+    styles: Mapping[str, str] | None = None,
 ) -> None:
-    """Columns of texts, aligned; ``whole`` names those that are there to be copied. No lines around them."""
+    """Columns of texts, aligned, without lines around them.
+
+    ``whole`` names those that are there to be copied. ``styles``: how a terminal shows cells with these texts.
+    """
     out = console()
     if not out.is_terminal:
         _print_plain(columns, rows, indent)
@@ -49,8 +57,9 @@ def print_table(
     for name in columns:
         table.add_column(name, overflow="fold" if name in whole else "ellipsis")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    out.print(table, markup=False, soft_wrap=False)
+        # as Text: what users have named is no markup
+        table.add_row(*(Text(str(cell), style=(styles or {}).get(str(cell), "")) for cell in row))
+    out.print(table, soft_wrap=False)
 
 
 def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[object]], indent: int) -> None:

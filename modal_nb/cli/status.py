@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from rich.text import Text
 
 from modal_nb.cli.output import Json, commands, console, doing, print_json, print_table
 from modal_nb.cli.supervision import running_link
@@ -77,7 +78,13 @@ def _show(found: ms.Status) -> None:
         markup=False,
     )
     for one in found.apps:
-        out.print(f"\n[bold]{one.name}[/bold] {one.id}, of process {one.client_pid}")
+        out.print(
+            "\n",
+            Text(one.name, style="bold"),
+            f" {one.id}, of process {one.client_pid}",
+            sep="",
+            markup=False,
+        )
         for pool in one.pools:
             show_pool(pool)
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "supervisor": Entry("status", "supervisor", "The process that schedules: start it."),
     "stop": Entry("status", "stop", "End the supervisor and everything that it runs."),
     "config": Entry("config", "group", "Settings, and where each comes from."),
+    "doctor": Entry("doctor", "command", "What this machine can do, and how to get the rest."),
     "version": Entry("status", "version", "Print the version."),
 }
 

@@ -54,6 +54,10 @@ class Places:
         return self.run / "s"
 
     @property
+    def store(self) -> Path:
+        return self.home / "store.db"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

@@ -43,7 +43,7 @@ class Settings:
 
     @property
     def store(self) -> Path:
-        return self.places.home / "store.db"
+        return self.places.store
 
     @property
     def body_limit(self) -> int:
