@@ -132,7 +132,6 @@ class CallLog:
         new = [call for call in owner[0] if call not in self._indexed]
         if not new:
             return
-        self._indexed.update(new)
         index = self._files.index
         descriptor = os.open(index, _FLAGS, 0o600)
         try:
@@ -140,6 +139,7 @@ class CallLog:
             full = os.fstat(descriptor).st_size > LARGEST_INDEX
         finally:
             os.close(descriptor)
+        self._indexed.update(new)
         if full:
             scratch = index.with_suffix(".new")
             scratch.write_bytes(newer_half(index.read_bytes()))

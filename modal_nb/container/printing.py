@@ -19,7 +19,8 @@ from modal_nb.runtime import context
 from modal_nb.runtime.context import process
 
 _STARTED_BY = "_modal_nb_started_by"
-_POOLS = "concurrent.futures.thread"
+#: where the code of threads stands that serve whoever submits
+_POOLS = {"concurrent.futures.thread", "multiprocessing.pool"}
 
 
 def owner() -> Owner | None:
@@ -93,7 +94,7 @@ def _mark_threads() -> None:
     start = threading.Thread.start
 
     def marked(thread: threading.Thread) -> None:
-        if getattr(getattr(thread, "_target", None), "__module__", "") != _POOLS:
+        if getattr(getattr(thread, "_target", None), "__module__", "") not in _POOLS:
             thread.__dict__[_STARTED_BY] = owner()
         start(thread)
 

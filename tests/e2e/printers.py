@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import multiprocessing.pool
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ class Marked:
     def enter(self):
         print("entered")
         self.pool = concurrent.futures.ThreadPoolExecutor(2)
+        self.other_pool = multiprocessing.pool.ThreadPool(1)
 
     @staticmethod
     def wait_for(path):
@@ -58,6 +60,7 @@ class Printer(Marked):
         started.start()
         started.join()
         self.pool.submit(print, "from a pool").result()
+        self.other_pool.apply(print, ["from another pool"])
         asyncio.run(asyncio.to_thread(print, "from asyncio"))
         print("no", "end", end="")
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 
 import modal_nb as modal
 from modal_nb.exception import ContainerCrashedError, InvalidError, NotFoundError, OutputExpiredError
@@ -55,6 +56,7 @@ def test_everything_that_python_prints_counts_and_what_others_write_does_not(pri
         "bytes, ä",
         "from a thread",
         "from a pool",
+        "from another pool",
         "from asyncio",
         "no end",
     ]
@@ -172,6 +174,36 @@ def test_streams_that_user_code_changed_break_nothing(printer, way):
     assert lines[0] == "as ever"
     assert lines[-1] == "still here"
     assert printer.say.remote("and after") is not None
+
+
+def test_with_a_console_attached_everything_is_as_before(home):
+    """ipykernel puts streams of its own in the place of ours."""
+    other = modal.App("attached")
+
+    @other.cls(max_containers=1)
+    class Watched:
+        @modal.method()
+        def say(self, word):
+            print(word, "and", end=" ")
+            print("more")
+            print("no end", end="")
+
+    with other.run():
+        before = Watched().say.spawn("before")
+        before.get()
+        (container,) = home.containers("Watched")
+        client = BlockingKernelClient(connection_file=container.connection_file)
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=30)
+            after = Watched().say.spawn("after")
+            after.get()
+            client.execute_interactive("print('in a cell')", timeout=30, output_hook=lambda _: None)
+        finally:
+            client.stop_channels()
+        assert said(before) == ["before and more", "no end"]
+        assert said(after) == ["after and more", "no end"]
 
 
 def test_what_was_printed_before_kill_9_is_there(printer):
