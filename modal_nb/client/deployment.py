@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,20 +50,21 @@ def deploy(
 ) -> DeployedApp:
     """Deploy a new version and return when it is live."""
     app_name, where = check(app, name, tag, strategy), environment_name(environment)
-    session = session_of(client)
+    session, declarations = session_of(client), declared(app)
     for attempt in range(_TRIES):
         key = session.ask(dp.DeployKeyAsk(environment=where, app_name=app_name), dp.DeployKey).key
         run = lookups.app_of(session, where, app_name, key)
         try:
-            return _deploy(app, session, run, tag, strategy)
+            return _deploy(declarations, session, run, tag, strategy)
         except ConflictError:
             if attempt == _TRIES - 1:
                 raise
     raise AssertionError
 
 
-def _deploy(app: App, session: Session, run: DeployedApp, tag: str, strategy: str) -> DeployedApp:
-    declarations = declared(app)
+def _deploy(
+    declarations: Sequence[Declaration], session: Session, run: DeployedApp, tag: str, strategy: str
+) -> DeployedApp:
     pools, loads = [], []
     for declaration in declarations:
         if declaration.spec is not None and not declaration.spec.parameters:

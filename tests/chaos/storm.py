@@ -38,8 +38,10 @@ DEEP = Size(inputs=10_000, kills=200, supervisor_kills=20)
 class Storm:
     """One run in a folder of its own; ``rage`` returns what was written down."""
 
-    def __init__(self, home: Home, folder: Path, size: Size, seed: int) -> None:
+    def __init__(self, home: Home, folder: Path, size: Size, seed: int, client: str = "client") -> None:
+        """``client``: the module of this package that a client process runs."""
         self.home = home
+        self.client = client
         self.folder = folder
         self.size = size
         self.random = random.Random(seed)
@@ -107,9 +109,10 @@ class Storm:
         scratch.replace(self.folder / "allowed")
 
     def _client(self, name: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(Path(__file__).with_name("client.py")), str(self.folder), name]
+        command = [sys.executable, "-m", f"tests.chaos.{self.client}", str(self.folder), name]
         return subprocess.Popen(
             [*command, str(self.size.inputs // 2)],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
