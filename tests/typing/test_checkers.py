@@ -1,7 +1,7 @@
 """What mypy and pyright make of programs: the snippets say which lines are errors, and what type all else has.
 
 A line that ends with ``# error`` is one to both, with ``# error: mypy`` to mypy only; all other lines are none, so that
-each ``assert_type`` holds. Each checker runs once, over all snippets.
+each ``assert_type`` holds. Both are strict, and each runs once, over all snippets and the programs of examples/.
 """
 
 from __future__ import annotations
