@@ -41,7 +41,9 @@ if TYPE_CHECKING:
         web_server,
         wsgi_app,
     )
+    from modal_nb.client.dicts import Dict
     from modal_nb.client.parameter import parameter
+    from modal_nb.client.queues import Queue
     from modal_nb.client.typed import Function, FunctionCall
     from modal_nb.exception import Error
     from modal_nb.runtime.context import current_function_call_id, current_input_id, is_local
@@ -58,12 +60,14 @@ __all__ = [
     "Client",
     "CloudBucketMount",
     "Cls",
+    "Dict",
     "Error",
     "Function",
     "FunctionCall",
     "Image",
     "NetworkFileSystem",
     "Proxy",
+    "Queue",
     "Retries",
     "Secret",
     "Volume",
@@ -89,12 +93,14 @@ _HOMES = {
     "Client": "client.client",
     "CloudBucketMount": "spec.storage",
     "Cls": "client.cls",
+    "Dict": "client.dicts",
     "Error": "exception",
     "Function": "client.method",
     "FunctionCall": "client.function_call",
     "Image": "spec.image",
     "NetworkFileSystem": "spec.storage",
     "Proxy": "spec.network",
+    "Queue": "client.queues",
     "Retries": "spec.retries",
     "Secret": "spec.secret",
     "UNSET": "spec.overrides",

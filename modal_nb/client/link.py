@@ -62,7 +62,7 @@ class Link:
         self._receiver = Receiver(self._sock, BODY_LIMIT)
         self.sender = Sender(self._sock)
         self._numbers = itertools.count(1)
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, Request] = {}
         self._open = True
         #: gets the content of every REPORT packet, on the reading thread
         self.on_report: Callable[[dict[str, Any]], None] = lambda _: None
@@ -82,18 +82,35 @@ class Link:
 
         Raises LinkLost, or what the supervisor refused the request with.
         """
-        number = next(self._numbers)
-        request = self._requests[number] = _Request()
+        request = Request(next(self._numbers))
         try:
-            frames = self._codec.pack(MSG_TYPES[type(content)], content.content(), buffers)
-            if not self._open:
-                raise LinkLost
-            self.sender.send(packet(Kind.REQUEST, frames, number=number))
+            self.begin(request, content, buffers)
             request.done.wait()
+        finally:
+            self.forget(request)
+        return self.end(request, answer)
+
+    def request(self, tell: Callable[[], object]) -> Request:
+        """A request for ``begin``. ``tell`` is called on the reading thread when ``end`` has something to say."""
+        return Request(next(self._numbers), tell)
+
+    def begin(self, request: Request, content: ms.Content, buffers: Sequence[Frame] = ()) -> None:
+        """Send it and do not wait; ``forget`` it in the end. Raises LinkLost."""
+        frames = self._codec.pack(MSG_TYPES[type(content)], content.content(), buffers)
+        self._requests[request.number] = request
+        if not self._open:
+            raise LinkLost
+        try:
+            self.sender.send(packet(Kind.REQUEST, frames, number=request.number))
         except OSError:
             raise LinkLost from None
-        finally:
-            self._requests.pop(number, None)
+
+    def forget(self, request: Request) -> None:
+        """Nobody wants its answer any more."""
+        self._requests.pop(request.number, None)
+
+    def end(self, request: Request, answer: type[T]) -> tuple[T, list[Frame]]:
+        """What ``ask`` returns or raises."""
         if request.answer is None:
             raise LinkLost
         message = self._codec.open(request.answer.frames())
@@ -106,9 +123,9 @@ class Link:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    def wait_closed(self) -> None:
-        """Returns when the other side has closed the connection."""
-        self._reader.join()
+    def wait_closed(self, timeout: float | None = None) -> None:
+        """Returns when the other side has closed the connection, and the owner has been told; or after seconds."""
+        self._reader.join(timeout)
 
     def _greet(self, hello: ms.Hello) -> ms.Welcome:
         self._sock.settimeout(_HELLO_TIMEOUT)
@@ -137,24 +154,31 @@ class Link:
                         self.on_report(self._codec.open(one.frames()).content)
                     elif (request := self._requests.get(one.number)) is not None:
                         request.answer = one
-                        request.done.set()
+                        request.told()
         except (ConnectionEnded, MessageRefused, OSError):
             pass
         self._open = False
         self._sock.close()
         for request in list(self._requests.values()):
-            request.done.set()
+            request.told()
         self._on_end(self)
 
 
-class _Request:
+class Request:
     """A request that waits for its answer."""
 
-    __slots__ = ("answer", "done")
+    __slots__ = ("_tell", "answer", "done", "number")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int, tell: Callable[[], object] = lambda: None) -> None:
+        self.number = number
+        self._tell = tell
         self.done = threading.Event()
         self.answer: Packet | None = None
+
+    def told(self) -> None:
+        """The answer is there, or none will come."""
+        self.done.set()
+        self._tell()
 
 
 def _refusal(refusal: ms.Refusal) -> Exception:

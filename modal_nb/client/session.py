@@ -56,6 +56,8 @@ class Session:
         self._numbers = itertools.count(1)
         self._calls: dict[int, Call] = {}
         self.apps: list[RunningApp] = []
+        #: ephemeral Dicts and Queues that live as long as there is a connection
+        self.ephemerals = 0
         #: bytes that the arguments of one input may take
         self.payload_bound = PAYLOAD_BOUND
         #: ends of the connection in a row, and when it was made; a result between them ends the row
@@ -83,11 +85,11 @@ class Session:
     def fetch(self, content: Asked, answer: type[T], buffers: Sequence[Frame] = ()) -> tuple[T, list[Frame]]:
         """``ask``, with the buffers of the answer."""
         for _ in range(_TRIES):
+            link = self.link()
             try:
-                link = self.link()
                 return link.ask(content() if callable(content) else content, answer, buffers)
             except LinkLost:
-                continue
+                link.wait_closed(1.0)  # else the next try may find the dead one
         raise ConnectionError(f"the supervisor ends again and again; {self._door.about}")
 
     def link(self) -> Link:
@@ -210,7 +212,7 @@ class Session:
             if not self._door.reopens:
                 self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"))
                 return
-            if not self.apps or (not self._calls and self._door.ended_in_order()):
+            if not (self.apps or self.ephemerals) or (not self._calls and self._door.ended_in_order()):
                 return  # the next use opens another one
             log.warning("the connection to the supervisor ended; opening it again")
             self._count_break()

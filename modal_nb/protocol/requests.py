@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
+from modal_nb.protocol import objects as ob
 
 REQUESTS: dict[str, type[ms.Content]] = {
     "app_open_request": ms.AppOpen,
@@ -29,5 +30,22 @@ REQUESTS: dict[str, type[ms.Content]] = {
     "call_ask_request": dp.CallAsk,
     "call_list_request": dp.CallListAsk,
     "call_cancel_request": dp.CallCancel,
+    "object_find_request": ob.ObjectFind,
+    "object_create_request": ob.ObjectCreate,
+    "object_delete_request": ob.ObjectDelete,
+    "objects_request": ob.ObjectsAsk,
+    "dict_get_request": ob.DictGet,
+    "dict_has_request": ob.DictHas,
+    "dict_pop_request": ob.DictPop,
+    "dict_put_request": ob.DictPut,
+    "dict_len_request": ob.DictLen,
+    "dict_clear_request": ob.DictClear,
+    "dict_page_request": ob.DictPageAsk,
+    "queue_put_request": ob.QueuePut,
+    "queue_get_request": ob.QueueGet,
+    "queue_cancel_request": ob.QueueCancel,
+    "queue_len_request": ob.QueueLen,
+    "queue_clear_request": ob.QueueClear,
+    "queue_page_request": ob.QueuePageAsk,
 }
 MSG_TYPES = {record: msg_type for msg_type, record in REQUESTS.items()}

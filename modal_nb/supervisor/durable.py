@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modal_nb.exception import Error
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
+from modal_nb.protocol import objects as ob
 from modal_nb.protocol.codec import Message, MessageRefused
 from modal_nb.protocol.stream import Packet
 from modal_nb.supervisor.records import App, Client, Pool
@@ -27,6 +28,8 @@ log = logging.getLogger("modal_nb.supervisor")
 
 #: seconds between two looks for results that are too old
 _SWEEP_EVERY = 600.0
+#: whose requests are answered here
+_STORED = frozenset({dp.__name__, ob.__name__})
 
 
 class Durable:
@@ -39,13 +42,15 @@ class Durable:
         epoch: str,
         check: Callable[[str, list[str]], None],
         loop: asyncio.AbstractEventLoop,
+        connected: Callable[[], list[Client]],
     ) -> None:
-        """``check`` raises for options of a class that the back end does not honour."""
+        """``check`` raises for options of a class that the back end does not honour; ``connected``: who is here."""
         self._settings = settings
         self._reactor = reactor
         self._epoch = epoch
         self._check = check
         self._loop = loop
+        self._connected = connected
         self._loaded = False
 
     @cached_property
@@ -53,7 +58,7 @@ class Durable:
         from modal_nb.supervisor.stored import Stored  # noqa: PLC0415 - see above
 
         self._loaded = True
-        made = Stored(self._settings, self._reactor, self._epoch, self._check, self._loop)
+        made = Stored(self._settings, self._reactor, self._epoch, self._check, self._loop, self._connected)
         self._loop.call_later(_SWEEP_EVERY, self._sweep)
         return made
 
@@ -72,7 +77,7 @@ class Durable:
             log.error("nothing deployed is taken over: %s", error)
 
     def handles(self, record: type[ms.Content]) -> bool:
-        return record.__module__ == dp.__name__
+        return record.__module__ in _STORED
 
     def answer(self, client: Client, request: int, message: Message, asked: Any) -> None:
         """A request about what is stored; it is answered later."""
@@ -108,6 +113,7 @@ class Durable:
     def lost(self, client: Client) -> None:
         if self._loaded:
             self._stored.keeper.lost(client)
+            self._stored.objects.lost(client)
 
     def close(self) -> None:
         """Write what is to be written."""

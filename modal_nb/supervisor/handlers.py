@@ -60,8 +60,10 @@ class Handlers:
         self._now = now
         self._end = end
         self._born = now()
-        self.durable = Durable(settings, reactor, epoch, self._check_options, loop)
         self.clients: dict[int, Client] = {}
+        self.durable = Durable(
+            settings, reactor, epoch, self._check_options, loop, lambda: list(self.clients.values())
+        )
         self._handlers: dict[type[ms.Content], Callable[[Client, int, Message, Any], ms.Content | None]] = {
             ms.AppOpen: self._app_open,
             ms.AppStop: self._app_stop,

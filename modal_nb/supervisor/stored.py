@@ -13,7 +13,9 @@ from modal_nb.supervisor.call_handlers import CallHandlers
 from modal_nb.supervisor.deployment_handlers import DeploymentHandlers
 from modal_nb.supervisor.deployments import Deployments
 from modal_nb.supervisor.keeper import Keeper
+from modal_nb.supervisor.object_handlers import ObjectHandlers
 from modal_nb.supervisor.reactor import Reactor
+from modal_nb.supervisor.records import Client
 from modal_nb.supervisor.settings import Settings
 from modal_nb.supervisor.store import calls, deployments
 from modal_nb.supervisor.store.blobs import Blobs
@@ -33,6 +35,7 @@ class Stored:
         epoch: str,
         check: Callable[[str, list[str]], None],
         loop: asyncio.AbstractEventLoop,
+        connected: Callable[[], list[Client]],
     ) -> None:
         self._settings = settings
         self._reactor = reactor
@@ -44,7 +47,8 @@ class Stored:
         self.keeper = Keeper(store, self._blobs, reactor, settings.queue_bound, loop)
         about_apps = DeploymentHandlers(store, self._private, reactor, self.deployments, check)
         about_calls = CallHandlers(store, reactor, self.keeper)
-        self.handlers = {**about_apps.handlers, **about_calls.handlers}
+        self.objects = ObjectHandlers(store, reactor, loop, connected)
+        self.handlers = {**about_apps.handlers, **about_calls.handlers, **self.objects.handlers}
 
     async def restore(self) -> None:
         """Take over apps, their warm pools, and what was accepted and not finished."""
@@ -56,6 +60,7 @@ class Stored:
         for pool in list(self._reactor.pools.values()):
             if pool.superseded:
                 self._reactor.feed(ev.PoolReplaced(pool.number))
+        self.objects.restore()
         self.sweep()
 
     def _load(self, connection: Connection) -> Found:
@@ -70,3 +75,4 @@ class Stored:
             lambda c: calls.expire(c, settings.results_keep_days, settings.results_bound, now),
             self._blobs.remove,
         )
+        self.objects.sweep()

@@ -124,6 +124,8 @@ dicts = Table(
     Column("environment", String, nullable=False),
     Column("name", String, nullable=False),
     Column("created", Float, nullable=False),
+    #: of an ephemeral one: with whose connection it goes; else ""
+    Column("owner", String, nullable=False, default=""),
     UniqueConstraint("environment", "name"),
 )
 
@@ -138,6 +140,7 @@ dict_items = Table(
     #: insertion order
     Column("place", Integer, nullable=False),
     ForeignKeyConstraint(["dict"], ["dicts.id"], ondelete="CASCADE"),
+    Index("dict_items_in_order", "dict", "place"),
     Index("dict_items_by_time", "touched"),
 )
 
@@ -148,21 +151,36 @@ queues = Table(
     Column("environment", String, nullable=False),
     Column("name", String, nullable=False),
     Column("created", Float, nullable=False),
+    #: as of ``dicts``
+    Column("owner", String, nullable=False, default=""),
     UniqueConstraint("environment", "name"),
 )
 
 queue_items = Table(
     "queue_items",
     metadata,
-    #: the order of the queue
+    #: the order of the queue; never given twice, so that what was taken can be put back where it was
     Column("id", Integer, primary_key=True),
     Column("queue", Integer, nullable=False),
     Column("partition", String, nullable=False),
     Column("value", BLOB, nullable=False),
-    #: seconds since the epoch after which the partition is cleared
+    #: seconds since the epoch; when the newest item of a partition expires, all of it does
     Column("expires", Float, nullable=False),
     ForeignKeyConstraint(["queue"], ["queues.id"], ondelete="CASCADE"),
     Index("queue_items_in_order", "queue", "partition", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: the answer to the last request of each lane of a client, for one that asks again after a break
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("lane", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+    #: the client's number to which it was answered
+    Column("holder", Integer, nullable=False),
+    Column("answer", BLOB, nullable=False),
+    Column("made", Float, nullable=False),
 )
 
 
