@@ -10,6 +10,10 @@ from __future__ import annotations
 
 def main() -> None:
     """The entry point ``modal-nb``."""
-    from modal_nb.cli import tree  # noqa: PLC0415 - this door is passed by everyone who needs one of its modules
+    try:
+        from modal_nb.cli import tree  # noqa: PLC0415 - this door is passed by everyone who needs one of its modules
 
-    raise SystemExit(tree.run())
+        code = tree.run()
+    except KeyboardInterrupt:  # before anything of ours could catch it
+        code = 130
+    raise SystemExit(code)

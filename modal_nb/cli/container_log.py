@@ -1,92 +1,109 @@
-"""The log of a container as its guard writes it: read whole, from near its end, or as it grows."""
+"""Logs of containers on the command line: of one that is named, and of all of an app while it runs."""
 
 from __future__ import annotations
 
-import os
 import sys
+import threading
 import time
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import suppress
 
-from modal_nb.cli.supervision import alive, containers, running_link, whole_id
+from modal_nb.cli.supervision import containers, running_link, whole_id
 from modal_nb.cli.supervision import status as status_of
-from modal_nb.client.link import Link
+from modal_nb.client import logs, session
+from modal_nb.client.app import App
+from modal_nb.client.link import LinkLost
+from modal_nb.client.subject import of_app
+from modal_nb.exception import NotFoundError
 from modal_nb.protocol.connection import places
 
-#: seconds between two looks at a log that grows
-_LOOK = 0.2
-#: bytes by which we find our place again in a log whose older half went
-_MARK = 4096
+#: seconds between two looks for a log that is not there yet
+_PAUSE = 0.05
+#: seconds for what containers that have ended have printed last
+_PATIENCE = 5.0
 
 
 def show(identity: str, *, tail: int | None, follow: bool) -> None:
-    """NotFoundError if no log is kept of it."""
+    """Print it, the last ``tail`` lines of it, or also what comes. NotFoundError if no log is kept of it."""
     link = running_link()
-    name, path = _find(link, identity)
-    reader = Growing(path)
-    _print(_last_lines(reader.read(), tail))
-    lives = follow
-    while lives:
-        # asked first: what was written before the end is then read after it
-        lives = link is not None and alive(link, name)
-        _print(reader.read())
-        if lives:
-            time.sleep(_LOOK)
-
-
-class Growing:
-    """Reads a log on; when it is full its older half goes, and reading goes on behind what was read."""
-
-    def __init__(self, path: Path, mark: int = _MARK) -> None:
-        """``mark``: as _MARK; less than half of a full log."""
-        self._path = path
-        self._longest = mark
-        self._place = 0
-        self._mark = b""
-
-    def read(self) -> bytes:
-        """What has come since the last time; nothing of a log that is gone."""
-        try:
-            with self._path.open("rb") as file:
-                if file.seek(0, os.SEEK_END) < self._place or not self._same(file):
-                    self._place = self._found_again(file)
-                file.seek(self._place)
-                data = file.read()
-        except FileNotFoundError:
-            return b""
-        self._place += len(data)
-        self._mark = (self._mark + data)[-self._longest :]
-        return data
-
-    def _same(self, file: BinaryIO) -> bool:
-        """Whether what we read last still stands before our place."""
-        file.seek(self._place - len(self._mark))
-        return file.read(len(self._mark)) == self._mark
-
-    def _found_again(self, file: BinaryIO) -> int:
-        file.seek(0)
-        at = file.read().rfind(self._mark)
-        if at < 0:  # it has grown by more than it holds since
-            self._mark = b""
-            return 0
-        return at + len(self._mark)
-
-
-def _find(link: Link | None, identity: str) -> tuple[str, Path]:
-    """Living containers and those whose log is kept; an id that begins so must be the only one."""
-    logs = {path.stem: path for path in places().logs.glob("ct-*.log")}
+    known = {path.stem for path in places().logs.glob("ct-*.log")}
     if link is not None:
-        logs |= {one.container.id: Path(one.container.log) for one in containers(status_of(link))}
-    name = whole_id(identity, logs)
-    return name, logs[name]
+        known |= {one.container.id for one in containers(status_of(link))}
+    name = whole_id(identity, known)
+    log = logs.find(name)
+    if follow:
+        lines = logs.follow(name, tail)
+    elif tail is not None:
+        lines = iter(logs.tail(log, tail))
+    else:
+        lines = logs.read(log)
+    plain = not sys.stdout.isatty()
+    for line in lines:
+        print(line if plain else logs.shown(line), flush=follow)  # noqa: T201 - what was asked for
 
 
-def _last_lines(data: bytes, count: int | None) -> bytes:
-    if count is None:
-        return data
-    return b"".join(data.splitlines(keepends=True)[-count:] if count else [])
+class Printing:
+    """What the containers of an app print comes on stderr, as it comes. Made when the app runs."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._changed = threading.Event()
+        self._over = False
+        self._lock = threading.Lock()
+        #: container -> the thread that follows its log
+        self._followers: dict[str, threading.Thread] = {}
+        self._reports = session.current().watching.subscribe(of_app(app), lambda _: self._changed.set())
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def look(self) -> None:
+        """Called before the app ends: what lives now may not have been reported yet."""
+        link, running = session.current().linked(), self._app.running()
+        if link is None or running is None:
+            return
+        with suppress(LinkLost):
+            for one in containers(status_of(link)):
+                if one.app.id == running.id:
+                    self._follow(one.container.id)
+
+    def end(self) -> None:
+        """Called when the app has ended; returns when all is printed."""
+        self._over = True
+        self._changed.set()
+        self._watcher.join(_PATIENCE)
+        self._reports.close()
+        limit = time.monotonic() + _PATIENCE
+        for follower in self._followers.values():
+            follower.join(max(0.0, limit - time.monotonic()))
+
+    def _watch(self) -> None:
+        while True:
+            over = self._over
+            self._changed.clear()
+            for report in self._reports.seen().reports.values():
+                for container in report["containers"]:
+                    self._follow(container["id"])
+            if over:
+                return
+            self._changed.wait()
+
+    def _follow(self, container: str) -> None:
+        with self._lock:
+            if container in self._followers:
+                return
+            thread = threading.Thread(target=_print_all, args=(container,), daemon=True)
+            self._followers[container] = thread
+            thread.start()
 
 
-def _print(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def _print_all(container: str) -> None:
+    terminal = sys.stderr.isatty()
+    while True:
+        try:
+            for line in logs.follow(container):
+                sys.stderr.write((logs.shown(line) if terminal else line) + "\n")
+                sys.stderr.flush()
+        except NotFoundError:  # its process is being made
+            if logs.lives(places(), container):
+                time.sleep(_PAUSE)
+                continue
+        return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from modal_nb.cli import traces
+from modal_nb.cli.container_log import Printing
 from modal_nb.cli.loading import IsModule, Loaded, Target, load
 from modal_nb.cli.misuse import Misuse
 from modal_nb.cli.output import commands
@@ -25,12 +26,21 @@ Arguments = Annotated[
 ]
 
 
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Do not show what containers print; modal-nb container logs has it."),
+]
+
+
 @command.command(context_settings=REST)
-def run(target: Target, arguments: Arguments = None, *, module: IsModule = False) -> None:
+def run(
+    target: Target, arguments: Arguments = None, *, module: IsModule = False, quiet: Quiet = False
+) -> None:
     """Run an entrypoint here, or a function or method in a container, while its app runs.
 
     Without a NAME it is the app's only entrypoint, else its only function or method. Its parameters are flags, those of
-    a method's class, too. What a function or method returns is printed; a generator's items as they come.
+    a method's class, too. What containers print comes on stderr. What a function or method returns is printed last; a
+    generator's items as they come.
     """
     rest = arguments or []
     try:
@@ -38,8 +48,7 @@ def run(target: Target, arguments: Arguments = None, *, module: IsModule = False
         found = find(loaded)
         values = found.flags().parse(f"modal-nb run {'-m ' if module else ''}{target}", rest)
         if values is not None:
-            with found.app.run(name=run_name(found.app, loaded)):
-                _call(found, values)
+            _run(found, values, run_name(found.app, loaded), quiet=quiet)
     except (Misuse, typer.Exit):
         raise
     except Exception as error:
@@ -50,13 +59,38 @@ def run(target: Target, arguments: Arguments = None, *, module: IsModule = False
         raise typer.Exit(1) from None
 
 
-def _call(found: Entry | Served, values: dict[str, object]) -> None:
+def _run(found: Entry | Served, values: dict[str, Any], name: str | None, *, quiet: bool) -> None:
+    printing: Printing | None = None
+    results: list[Any] = []
+    try:
+        with found.app.run(name=name):
+            printing = None if quiet else Printing(found.app)
+            try:
+                _call(found, values, results)
+            finally:
+                if printing is not None:
+                    printing.look()
+    finally:
+        if printing is not None:
+            printing.end()
+        # below what its container printed
+        for result in results:
+            _print(result)
+
+
+def _call(found: Entry | Served, values: dict[str, Any], results: list[Any]) -> None:
     if isinstance(found, Entry):
         found.call(values)
-        return
-    for result in found.call(values):
-        if result is not None:
-            print(result, flush=True)  # noqa: T201 - the result of the command
+    elif found.method.is_generator:
+        for item in found.call(values):
+            _print(item)
+    else:
+        results += found.call(values)
+
+
+def _print(result: Any) -> None:
+    if result is not None:
+        print(result, flush=True)  # noqa: T201 - the result of the command
 
 
 def run_name(app: App, loaded: Loaded) -> str | None:

@@ -8,7 +8,6 @@ import signal
 import pytest
 
 import modal_nb as modal
-from modal_nb.cli.container_log import Growing
 from tests.cli.terminal import begin, modal_nb, one_line
 from tests.e2e.home import until
 
@@ -109,24 +108,6 @@ def test_logs_that_are_followed_end_with_ctrl_c(talker, container):
         assert following.stdout.readline() == "here\n"
         following.send_signal(signal.SIGINT)
         assert following.wait(timeout=30) == 130
-
-
-def test_a_log_whose_older_half_went_is_read_on(tmp_path):
-    path = tmp_path / "log"
-    path.write_bytes(b"")
-    reader, read, held = Growing(path, mark=100), b"", b""
-    lines = [b"line %04d\n" % i for i in range(500)]
-    for line in lines:
-        if len(held) > 1000:
-            held = held[500:]
-        held += line
-        path.write_bytes(held)
-        read += reader.read()
-    assert read == b"".join(lines)
-    path.write_bytes(b"something else\n" * 100)
-    assert reader.read() == b"something else\n" * 100
-    path.unlink()
-    assert reader.read() == b""
 
 
 def test_an_unknown_container_is_named(container):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from subprocess import PIPE
 
 import pytest
 
@@ -60,6 +62,22 @@ class Lists:
     @modal.batched(max_batch_size=2, wait_ms=0)
     def double(self, numbers: list[int]) -> list[int]:
         return [2 * number for number in numbers]
+
+
+@app.cls(max_containers=1)
+class Talker:
+    @modal.enter()
+    def load(self):
+        print("enter")
+
+    @modal.exit()
+    def leave(self):
+        print("exit")
+
+    @modal.method()
+    def say(self, word: str):
+        print("saying", word)
+        return word.upper()
 
 
 @app.function()
@@ -126,6 +144,30 @@ def test_a_method_has_the_flags_of_its_class_and_its_result_is_printed(run):
 
 def test_the_items_of_a_generator_are_printed_one_by_one(run):
     assert run("served.py::Model.stream", "--size", "1", "--n", "3").stdout == "0\n1\n2\n"
+
+
+def test_what_containers_print_comes_on_stderr_whole_and_before_the_result(run):
+    done = run(
+        "served.py::Talker", "--word", "a", stderr=subprocess.STDOUT, capture_output=False, stdout=PIPE
+    )
+    assert done.stdout == "enter\nsaying a\nexit\nA\n"
+    done = run("served.py::Talker", "--word", "a")
+    assert (done.stdout, done.stderr) == ("A\n", "enter\nsaying a\nexit\n")
+    done = run("--quiet", "served.py::Talker", "--word", "a")
+    assert (done.stdout, done.stderr) == ("A\n", "")
+
+
+def test_what_containers_print_comes_while_they_run(folder):
+    (folder / "long.py").write_text(
+        "import time\nimport modal_nb\napp = modal_nb.App()\n\n"
+        "@app.function()\ndef long():\n    print('begun', flush=True)\n    time.sleep(60)\n",
+        encoding="utf-8",
+    )
+    with begin("run", "long.py", cwd=folder) as running:
+        assert running.stderr.readline() == "begun\n"
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+    assert running.returncode == 130
 
 
 def test_a_module_is_found_by_its_name(run):
