@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -145,6 +146,8 @@ class Store:
 
     def _open(self) -> Connection:
         if self._connection is None:
+            # SQLite's own files get the mode of this one
+            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._engine = _engine(self.file, self._durability)
             connection = self._engine.connect()
             try:
@@ -202,7 +205,6 @@ def _migrate(connection: Connection, file: Path) -> None:
     """Bring the file to the newest schema, step by step. VersionError for one that is newer than this program."""
     with connection.begin():
         found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    file.chmod(0o600)
     if found > len(MIGRATIONS):
         raise exception.VersionError(
             f"the store {file} was written by a newer modal_nb (schema {found}, this one knows {len(MIGRATIONS)}): "
