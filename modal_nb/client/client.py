@@ -30,7 +30,7 @@ class Client:
         """The folder."""
         return str(places(self._home).home)
 
-    def session(self) -> sessions.Session:
+    def _session(self) -> sessions.Session:
         """What of this process talks to that home's supervisor."""
         return sessions.of(self._home)
 
@@ -54,4 +54,4 @@ def session_of(client: Any) -> sessions.Session:
         return sessions.current()
     if not isinstance(client, Client):
         raise InvalidError(f"`client` must be a modal_nb.Client(home=...), not {client!r}")
-    return client.session()
+    return client._session()  # noqa: SLF001 - our own class

@@ -13,7 +13,6 @@ from modal_nb.exception import (
     AppStoppedError,
     InputCancelledError,
     InvalidError,
-    NotFoundError,
     OutputExpiredError,
 )
 from modal_nb.protocol.stream import Kind, Packet

@@ -86,3 +86,18 @@ def test_lines_are_put_together_of_one_input_and_one_stream():
     assert list(lines.take([printed("b\nc"), printed("z\n", "in-2")])) == ["a b", "x z"]
     assert sorted(lines.take([printed("", stream=ENDED)])) == ["c", "e "]
     assert list(lines.take([])) == ["y "]
+
+
+def test_a_log_whose_older_half_went_is_read_on(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"")
+    place, seen, read, held = 0, b"", b"", b""
+    lines = [b"line %04d\n" % n for n in range(500)]
+    for line in lines:
+        held = (held[500:] if len(held) > 1000 else held) + line
+        log.write_bytes(held)
+        data, place = logs._come(log, place, seen)
+        read, seen = read + data, (seen + data)[-100:]
+    assert read == b"".join(lines)
+    log.write_bytes(b"something else\n" * 100)
+    assert logs._come(log, place, seen) == (b"something else\n" * 100, 1500)

@@ -100,6 +100,7 @@ print(Till(currency="CHF").sell.spawn(5).get(), double.spawn(1).object_id[:3])
 
 def test_another_process_finds_classes_and_functions_by_name(home, name, tmp_path):
     assert shop(name).deploy().name == name
+    assert modal.Client().home == str(home.folder)
     assert script.run(tmp_path, OTHER.format(name=name)).splitlines() == [
         "(1, 'CHF', 3) (1, 'EUR', 1) (1, 8)",
         "[0, 1, 2] [(1, 0), (1, 1), (1, 2)] (1, 'SEK', 2)",
@@ -222,6 +223,7 @@ def test_an_environment_is_a_namespace(home, name):
 
 def test_a_client_is_another_home(home, name, tmp_path):
     other = modal.Client(home=tmp_path / "other")
+    assert other.home == str(tmp_path / "other")
     shop(name).deploy(client=other)
     with pytest.raises(NotFoundError):
         till(name)().sell.remote(1)

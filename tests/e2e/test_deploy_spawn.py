@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,8 +43,8 @@ class Keeps:
 
     @modal.method()
     def wait_for(self, path, value="there"):
-        open(path + ".began", "w").close()
-        while not os.path.exists(path):
+        Path(path + ".began").touch()
+        while not Path(path).exists():
             time.sleep(0.005)
         return value
 
@@ -85,7 +86,7 @@ def keeps(home):
 
 
 def begun(path):
-    until(lambda: os.path.exists(path + ".began"))
+    until(Path(path + ".began").exists)
 
 
 def get(call):
@@ -119,7 +120,7 @@ print(modal.Cls.from_name("keeps", "Keeps")().wait_for.spawn({path!r}, value=[1,
     begun(path)
     with pytest.raises(TimeoutError, match="has no result yet"):
         call.get(timeout=0)
-    open(path, "w").close()
+    Path(path).touch()
     assert call.get() == [1, 2]
 
 
@@ -127,11 +128,11 @@ def test_a_call_outlives_the_supervisor(home, keeps, tmp_path):
     path = str(tmp_path / "gate")
     call = keeps.wait_for.spawn(path)
     begun(path)
-    os.unlink(path + ".began")
+    Path(path + ".began").unlink()
     kill(home.supervisor())
     assert keeps.double.remote(1) == 2, "another supervisor"
     begun(path)
-    open(path, "w").close()
+    Path(path).touch()
     assert call.get() == get(call) == "there"
 
 
@@ -143,7 +144,7 @@ def test_who_waits_goes_on_waiting_over_the_end_of_the_supervisor(home, keeps, t
         waits = asyncio.ensure_future(call.get.aio())
         await asyncio.to_thread(begun, path)
         await asyncio.to_thread(kill, home.supervisor())
-        open(path, "w").close()
+        await asyncio.to_thread(Path(path).touch)
         return await waits
 
     assert asyncio.run(both()) == "there"
@@ -276,7 +277,7 @@ def test_when_the_app_is_stopped_its_calls_are_told(home, keeps, tmp_path):
 
     @other.function(serialized=True, max_containers=1)
     def wait(path):
-        open(path + ".began", "w").close()
+        Path(path + ".began").touch()
         time.sleep(60)
 
     other.deploy()

@@ -56,7 +56,7 @@ class Store:
         self._loop = loop
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._engine: Engine | None = None
+        self._database: Engine | None = None
         self._connection: Connection | None = None
 
     def run(
@@ -148,13 +148,13 @@ class Store:
         if self._connection is None:
             # SQLite's own files get the mode of this one
             os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._engine = _engine(self.file, self._durability)
-            connection = self._engine.connect()
+            self._database = _database(self.file, self._durability)
+            connection = self._database.connect()
             try:
                 _migrate(connection, self.file)
             except BaseException:
                 connection.close()
-                self._engine.dispose()
+                self._database.dispose()
                 raise
             self._connection = connection
         return self._connection
@@ -165,8 +165,8 @@ class Store:
         try:
             if connection is not None:
                 connection.close()
-            if self._engine is not None:
-                self._engine.dispose()
+            if self._database is not None:
+                self._database.dispose()
         except Exception:
             log.exception("closing the store failed")
 
@@ -179,7 +179,7 @@ def _tell(group: list[_Asked]) -> None:
             asked.done(asked.result)
 
 
-def _engine(file: Path, durability: str) -> Engine:
+def _database(file: Path, durability: str) -> Engine:
     engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
 
     @event.listens_for(engine, "connect")

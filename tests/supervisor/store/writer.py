@@ -1,4 +1,4 @@
-"""Writes rows for ever and says which are acknowledged: ``python -m tests.supervisor.store.writer FILE RUN DURABILITY``."""
+"""Writes rows for ever and says which are acknowledged: ``python -m ... FILE RUN DURABILITY``."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ async def write(file: Path, run: str, durability: str) -> None:
     store, blobs = Store(file, durability, asyncio.get_running_loop()), Blobs(file.parent / "blobs")
     numbers = itertools.count()
 
-    async def one() -> None:
-        while True:
-            call = f"fc-{run}-{next(numbers)}"
-            new = calls.Accepted(call, 0, 1, "pool", "method", "Class.method", 0, 1, b"arguments of " + call.encode())
-            assert await store.ask(lambda c: calls.accept(c, blobs, new, 0.0))
-            end = calls.Settled(0, 1, 0.0, b"result of " + call.encode(), ok=True)
-            os.write(1, f"accepted {call}\n".encode())
-            await store.ask(lambda c: calls.settle(c, blobs, call, 0, end, 1.0))
-            os.write(1, f"settled {call}\n".encode())
+    async def one(call: str) -> None:
+        body = b"arguments of " + call.encode()
+        new = calls.Accepted(call, 0, 1, "pool", "method", "Class.method", 0, 1, body)
+        assert await store.ask(lambda c: calls.accept(c, blobs, new, 0.0))
+        end = calls.Settled(0, 1, 0.0, b"result of " + call.encode(), ok=True)
+        os.write(1, f"accepted {call}\n".encode())
+        await store.ask(lambda c: calls.settle(c, blobs, call, 0, end, 1.0))
+        os.write(1, f"settled {call}\n".encode())
 
-    await asyncio.gather(*(one() for _ in range(SIDE_BY_SIDE)))
+    async def on_and_on() -> None:
+        while True:
+            await one(f"fc-{run}-{next(numbers)}")
+
+    await asyncio.gather(*(on_and_on() for _ in range(SIDE_BY_SIDE)))
 
 
 if __name__ == "__main__":
