@@ -37,6 +37,7 @@ class Dict(StoredObject):
     @dual
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of ``key``, or ``default`` where there is none."""
+        __tracebackhide__ = True
         return do(self._session, self._getting(key, default))
 
     @get.awaited
@@ -46,6 +47,7 @@ class Dict(StoredObject):
     @dual
     def contains(self, key: Any) -> bool:
         """Whether there is such a key."""
+        __tracebackhide__ = True
         return do(self._session, self._asking(key))
 
     @contains.awaited
@@ -59,6 +61,7 @@ class Dict(StoredObject):
         Of many that put one key at a time with ``skip_if_exists`` exactly one gets True: this is a lock.
         RequestSizeError above 100 MiB.
         """
+        __tracebackhide__ = True
         return do(self._session, self._putting({key: value}, skip_if_exists=skip_if_exists))
 
     @put.awaited
@@ -68,6 +71,7 @@ class Dict(StoredObject):
     @dual
     def pop(self, key: Any, default: Any = _NOTHING) -> Any:
         """Remove ``key``; its value, or ``default`` where there is none. KeyError without a default."""
+        __tracebackhide__ = True
         return do(self._session, self._popping(key, default))
 
     @pop.awaited
@@ -79,6 +83,7 @@ class Dict(StoredObject):
     @dual
     def update(self, other: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **kwargs: Any) -> None:
         """Write many entries: all are there afterwards, or none. RequestSizeError for more than 10,000."""
+        __tracebackhide__ = True
         do(self._session, self._putting(dict(other, **kwargs)))
 
     @update.awaited
@@ -90,6 +95,7 @@ class Dict(StoredObject):
     @dual
     def len(self) -> int:
         """How many entries there are."""
+        __tracebackhide__ = True
         return do(self._session, self._counting())
 
     @len.awaited
@@ -99,6 +105,7 @@ class Dict(StoredObject):
     @dual
     def clear(self) -> None:
         """Remove all entries."""
+        __tracebackhide__ = True
         do(self._session, self._clearing())
 
     @clear.awaited
@@ -148,6 +155,7 @@ class Dict(StoredObject):
         return found
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        __tracebackhide__ = True
         self.put(key, value)
 
     def __delitem__(self, key: Any) -> None:
@@ -155,6 +163,7 @@ class Dict(StoredObject):
         self.pop(key)
 
     def __contains__(self, key: Any) -> bool:
+        __tracebackhide__ = True
         return self.contains(key)
 
     #: else Python would try d[0], d[1] and so on: write ``for k in d.keys()``

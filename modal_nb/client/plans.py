@@ -54,7 +54,7 @@ def do(session: Session, plan: Plan[R]) -> R:
 
         found = interrupts.or_undo(act, lambda: _undo(session, plan, lane))
     if isinstance(found, _Failed):
-        raise found.error
+        raise found.error.with_traceback(None)
     return found  # type: ignore[return-value]
 
 

@@ -166,6 +166,7 @@ class Queue(StoredObject):
     @dual
     def len(self, *, partition: str | None = None, total: bool = False) -> int:
         """How many values there are in the partition, or with ``total`` in all of them."""
+        __tracebackhide__ = True
         return do(self._session, self._counting(partition, total))
 
     @len.awaited
@@ -175,6 +176,7 @@ class Queue(StoredObject):
     @dual
     def clear(self, *, partition: str | None = None, all: bool = False) -> None:  # noqa: A002 - Modal's
         """Remove all values of the partition, or with ``all`` of all partitions."""
+        __tracebackhide__ = True
         do(self._session, self._clearing(partition, all))
 
     @clear.awaited

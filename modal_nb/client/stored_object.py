@@ -84,6 +84,7 @@ class StoredObject:
     @dual
     def hydrate(self) -> Self:
         """Look it up now instead of at its first use. NotFoundError if there is none."""
+        __tracebackhide__ = True
         return do(self._session, self._finding())
 
     @hydrate.awaited

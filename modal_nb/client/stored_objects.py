@@ -36,6 +36,7 @@ class Objects(Generic[T]):
         client: Any = None,
     ) -> None:
         """Make one. AlreadyExistsError if there is one, unless ``allow_existing``."""
+        __tracebackhide__ = True
         do(session_of(client), self._creating(name, environment_name, allow_existing=allow_existing))
 
     @create.awaited
@@ -61,6 +62,7 @@ class Objects(Generic[T]):
         client: Any = None,
     ) -> None:
         """Remove one and all that is in it, for everybody. NotFoundError if there is none, unless ``allow_missing``."""
+        __tracebackhide__ = True
         do(session_of(client), self._deleting(name, environment_name, allow_missing=allow_missing))
 
     @delete.awaited
@@ -89,6 +91,7 @@ class Objects(Generic[T]):
 
         ``created_before``: a datetime, or a date as in "2026-01-31"; without a zone it is local time.
         """
+        __tracebackhide__ = True
         return do(session_of(client), self._listing(max_objects, created_before, environment_name, client))
 
     @list.awaited
