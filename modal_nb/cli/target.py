@@ -27,6 +27,11 @@ class Entry:
     label: str
     thing: LocalEntrypoint
 
+    @property
+    def identity(self) -> object:
+        """Tells things apart, whatever app they were found in."""
+        return id(self.thing)
+
     def flags(self) -> Flags:
         return Flags(self.label, self.thing.__doc__, parameters_of(self.thing.raw_f))
 
@@ -46,6 +51,11 @@ class Served:
     method: MethodSpec
     cls: Cls | None = None
     function: AppFunction | None = None
+
+    @property
+    def identity(self) -> object:
+        """As of an entrypoint."""
+        return id(self.function or self.cls), self.method.name
 
     def flags(self) -> Flags:
         """The parameters of the class, then those of the method. Misuse if both have one of the same name."""
@@ -109,7 +119,12 @@ def find(loaded: Loaded) -> Entry | Served:
         name = loaded.name
     if not name:
         return _only(loaded, apps)
-    matches = {id(one.app): one for app in apps.values() for one in _all(app) if _means(one, name)}
+    matches: dict[object, Entry | Served] = {}
+    for app in apps.values():
+        for one in _all(app):
+            if _means(one, name):
+                # what an app includes is there twice, and the same
+                matches.setdefault(one.identity, one)
     if len(matches) == 1:
         return next(iter(matches.values()))
     what = "several things are" if matches else "nothing is"
@@ -131,6 +146,18 @@ def find_class(loaded: Loaded) -> Served:
     raise Misuse(
         f"say which class of {loaded.source} is meant, as {loaded.source}::NAME; there is: "
         f"{', '.join(classes) or 'none'}"
+    )
+
+
+def app_of(loaded: Loaded) -> App:
+    """The app that is meant, by its variable or alone. Misuse lists what there is."""
+    apps = _apps(loaded)
+    if not loaded.name and len(apps) == 1:
+        return next(iter(apps.values()))
+    if loaded.name in apps:
+        return apps[loaded.name]
+    raise Misuse(
+        f"say which app of {loaded.source} is meant, as {loaded.source}::NAME; there is: {', '.join(apps) or 'none'}"
     )
 
 

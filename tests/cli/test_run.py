@@ -308,6 +308,28 @@ def test_the_only_entrypoint_else_the_only_method_needs_no_name(run, folder):
     assert run("three.py::app.f").stdout == "1\n"
 
 
+def test_what_an_app_includes_is_meant_once(run, folder):
+    (folder / "nested.py").write_text(
+        "import modal_nb\ninner = modal_nb.App('inner')\n\n@inner.function()\ndef f(x: int):\n    return x\n\n"
+        "outer = modal_nb.App('outer').include(inner)\n\n@outer.function()\ndef g():\n    return f.remote(2)\n",
+        encoding="utf-8",
+    )
+    assert run("nested.py::f", "--x", "1").stdout == "1\n"
+    assert run("nested.py::outer.f", "--x", "1").stdout == "1\n"
+    assert run("nested.py::g").stdout == "2\n"
+
+
+def test_two_things_of_one_name_are_not_guessed_at(run, folder):
+    (folder / "twice.py").write_text(
+        "import modal_nb\napp = modal_nb.App('twice')\n\n@app.function(name='f')\ndef served(): ...\n\n"
+        "@app.local_entrypoint(name='f')\ndef entry(): ...\n",
+        encoding="utf-8",
+    )
+    done = run("twice.py::f")
+    assert one_line(done.stderr) == "several things are called 'f' in twice.py; there is: f, f"
+    assert done.returncode == 2
+
+
 def test_a_file_may_not_take_the_name_of_a_loaded_module(run, folder):
     (folder / "json.py").write_text("", encoding="utf-8")
     try:
