@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
-from modal_nb.cli.supervision import containers, running_link, whole_id
+from modal_nb.cli.supervision import containers, link, running_link, whole_id
 from modal_nb.cli.supervision import status as status_of
 from modal_nb.client import logs, session
 from modal_nb.client.app import App
@@ -20,14 +21,16 @@ from modal_nb.protocol.connection import places
 _PAUSE = 0.05
 #: seconds for what containers that have ended have printed last
 _PATIENCE = 5.0
+#: seconds between two looks for new containers of an app
+_LOOK_EVERY = 0.5
 
 
 def show(identity: str, *, tail: int | None, follow: bool) -> None:
     """Print it, the last ``tail`` lines of it, or also what comes. NotFoundError if no log is kept of it."""
-    link = running_link()
+    asked = running_link()
     known = {path.stem for path in places().logs.glob("ct-*.log")}
-    if link is not None:
-        known |= {one.container.id for one in containers(status_of(link))}
+    if asked is not None:
+        known |= {one.container.id for one in containers(status_of(asked))}
     name = whole_id(identity, known)
     log = logs.find(name)
     if follow:
@@ -39,6 +42,43 @@ def show(identity: str, *, tail: int | None, follow: bool) -> None:
     plain = not sys.stdout.isatty()
     for line in lines:
         print(line if plain else logs.shown(line), flush=follow)  # noqa: T201 - what was asked for
+
+
+def show_app(name: str, *, tail: int | None, follow: bool) -> None:
+    """What the living containers of an app have printed, each line behind its container; NotFoundError if none runs.
+
+    ``follow``: until Ctrl-C, with containers to come.
+    """
+    asked, lock = link(), threading.Lock()
+    followed: set[str] = set()
+
+    def living() -> list[str]:
+        found = status_of(asked)
+        if not any(app.name == name for app in found.apps):
+            raise NotFoundError(f"no app {name!r} runs here")
+        return [one.container.id for one in containers(found) if one.app.name == name]
+
+    def print_lines(container: str, lines: Iterable[str]) -> None:
+        plain = not sys.stdout.isatty()
+        for line in lines:
+            with lock:
+                print(f"{container}  {line if plain else logs.shown(line)}", flush=follow)  # noqa: T201 - asked for
+
+    while True:
+        for container in living():
+            if container in followed:
+                continue
+            followed.add(container)
+            with suppress(NotFoundError):  # it has no log yet
+                log = logs.find(container)
+                if follow:
+                    lines = logs.follow(container, tail)
+                    threading.Thread(target=print_lines, args=(container, lines), daemon=True).start()
+                else:
+                    print_lines(container, logs.read(log) if tail is None else logs.tail(log, tail))
+        if not follow:
+            return
+        time.sleep(_LOOK_EVERY)
 
 
 class Printing:
@@ -57,11 +97,11 @@ class Printing:
 
     def look(self) -> None:
         """Called before the app ends: what lives now may not have been reported yet."""
-        link, running = session.current().linked(), self._app.running()
-        if link is None or running is None:
+        linked, running = session.current().linked(), self._app.running()
+        if linked is None or running is None:
             return
         with suppress(LinkLost):
-            for one in containers(status_of(link)):
+            for one in containers(status_of(linked)):
                 if one.app.id == running.id:
                     self._follow(one.container.id)
 

@@ -11,6 +11,7 @@ from modal_nb.cli.supervision import status as status_of
 from modal_nb.client import session
 from modal_nb.client.facts import facts
 from modal_nb.protocol import messages as ms
+from modal_nb.protocol.deployment import MAIN
 from modal_nb.version import __version__
 
 status = commands()
@@ -81,12 +82,20 @@ def _show(found: ms.Status) -> None:
         out.print(
             "\n",
             Text(one.name, style="bold"),
-            f" {one.id}, of process {one.client_pid}",
+            f" {one.id}, {whose(one)}",
             sep="",
             markup=False,
         )
         for pool in one.pools:
             show_pool(pool)
+
+
+def whose(app: ms.AppStatus) -> str:
+    """Where it comes from, for people."""
+    if app.client_pid:
+        return f"of process {app.client_pid}"
+    where = "" if app.environment == MAIN else f" in {app.environment}"
+    return f"deployed{where}, version {app.version}"
 
 
 def show_pool(pool: ms.PoolStatus) -> None:

@@ -29,10 +29,14 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("run", "command", "Run an entrypoint, function or method of a file, with flags of its own."),
+    "deploy": Entry("apps", "deploy", "Deploy an app: it runs on, and is found by its name."),
     "shell": Entry("shell", "command", "Open a console in a new container of a class."),
     "status": Entry("status", "status", "Show the apps, pools and containers that run here."),
     "scale": Entry("scale", "command", "Change the autoscaler of a pool."),
     "container": Entry("container", "group", "Single containers: list, logs, exec, start, stop."),
+    "app": Entry("apps", "group", "Deployed apps: list, logs, stop."),
+    "call": Entry("calls", "group", "Calls made by .spawn of deployed apps: list, get, logs, cancel."),
+    "environment": Entry("apps", "environments", "Environments: list, create."),
     "supervisor": Entry("status", "supervisor", "The process that schedules: start it."),
     "stop": Entry("status", "stop", "End the supervisor and everything that it runs."),
     "config": Entry("config", "group", "Settings, and where each comes from."),
