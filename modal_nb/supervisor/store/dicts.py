@@ -26,33 +26,37 @@ _write = _insert.on_conflict_do_update(
     index_elements=["dict", "key"],
     set_={"value": _insert.excluded.value, "touched": _insert.excluded.touched},
 )
+_at = (_items.c.dict == bindparam("of"), _items.c.key == bindparam("at"))
+_get = select(_items.c.value, _items.c.touched).where(*_at)
+_has = select(_items.c.place).where(*_at)
+_touch = update(_items).where(*_at)
+_remove = delete(_items).where(*_at)
 _add = _insert.on_conflict_do_nothing(index_elements=["dict", "key"])
 
 
 def get(connection: Connection, asked: ob.DictGet, key: bytes, now: float) -> bytes | None:
     """The value, None: there is none."""
-    at = (_items.c.dict == find(connection, "dict", asked, now), _items.c.key == key)
-    row = connection.execute(select(_items.c.value, _items.c.touched).where(*at)).first()
+    at = {"of": find(connection, "dict", asked, now), "at": key}
+    row = connection.execute(_get, at).first()
     if row is None:
         return None
     if row.touched < now - STALE:
-        connection.execute(update(_items).where(*at).values(touched=now))
+        connection.execute(_touch.values(touched=now), at)
     return bytes(row.value)
 
 
 def has(connection: Connection, asked: ob.DictHas, key: bytes, now: float) -> bool:
-    at = (_items.c.dict == find(connection, "dict", asked, now), _items.c.key == key)
-    return connection.scalar(select(_items.c.place).where(*at)) is not None
+    return connection.scalar(_has, {"of": find(connection, "dict", asked, now), "at": key}) is not None
 
 
 def pop(connection: Connection, asked: ob.DictPop, key: bytes, holder: int, now: float) -> bytes | None:
     """Remove it; its value, None: there was none."""
     if (known := receipts.repeated(connection, asked, holder)) is not None:
         return known
-    at = (_items.c.dict == find(connection, "dict", asked, now), _items.c.key == key)
-    value = connection.scalar(select(_items.c.value).where(*at))
+    at = {"of": find(connection, "dict", asked, now), "at": key}
+    value: bytes | None = connection.scalar(_get, at)
     if value is not None:
-        connection.execute(delete(_items).where(*at))
+        connection.execute(_remove, at)
         receipts.keep(connection, asked, holder, value, now)
     return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, bindparam, delete, select
 
 from modal_nb.exception import AlreadyExistsError, NotFoundError
 from modal_nb.protocol import objects as ob
@@ -12,20 +12,24 @@ from modal_nb.supervisor.store import schema as sc
 from modal_nb.supervisor.store.deployments import check_environment
 
 TABLES: dict[ob.Kind, Table] = {"dict": sc.dicts, "queue": sc.queues}
+# built once: to build a statement takes longer than to run it
+_FIND = {
+    kind: select(table.c.id).where(
+        table.c.environment == bindparam("environment"), table.c.name == bindparam("name")
+    )
+    for kind, table in TABLES.items()
+}
 
 
 def find(connection: Connection, kind: ob.Kind, named: ob.Named, now: float) -> int:
     """Its row; made where the request says so. NotFoundError."""
-    table = TABLES[kind]
-    found = connection.scalar(
-        select(table.c.id).where(table.c.environment == named.environment, table.c.name == named.name)
-    )
+    found = connection.scalar(_FIND[kind], {"environment": named.environment, "name": named.name})
     if found is not None:
         return int(found)
     check_environment(connection, named.environment)
     if not named.create:
         raise _missing(kind, named)
-    return _insert(connection, table, named, now, "")
+    return _insert(connection, TABLES[kind], named, now, "")
 
 
 def create(connection: Connection, asked: ob.ObjectCreate, owner: str, now: float) -> None:

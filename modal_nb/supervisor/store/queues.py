@@ -30,7 +30,12 @@ _NAMES = ("id", "queue", "partition", "value", "expires")
 
 _here = (_items.c.queue == bindparam("at"), _items.c.partition == bindparam("of"))
 _newest = select(_items.c.expires).where(*_here).order_by(_items.c.id.desc()).limit(1)
-_oldest = select(_items).where(*_here).order_by(_items.c.id)
+_after = (
+    select(_items)
+    .where(*_here, _items.c.id > bindparam("after"))
+    .order_by(_items.c.id)
+    .limit(bindparam("most"))
+)
 _count = select(func.count()).where(*_here)
 _through = delete(_items).where(*_here, _items.c.id <= bindparam("last"))
 _insert = _items.insert()
@@ -157,8 +162,7 @@ def _is_alive(connection: Connection, queue: int, partition: str, now: float) ->
 
 
 def _some(connection: Connection, queue: int, partition: str, most: int, after: int = 0) -> list[_Row]:
-    query = _oldest.where(_items.c.id > after) if after else _oldest
-    found = connection.execute(query.limit(most), {"at": queue, "of": partition})
+    found = connection.execute(_after, {"at": queue, "of": partition, "after": after, "most": most})
     rows: list[_Row] = []
     size = 0
     for row in found:

@@ -13,15 +13,15 @@ from modal_nb.supervisor.store import schema as sc
 
 #: seconds for which a client may be expected to ask again
 _KEPT = 86400.0
-_FIELDS = ("number", "holder", "answer", "made")
+_insert = insert(sc.receipts)
+_changed = {name: _insert.excluded[name] for name in ("number", "holder", "answer", "made")}
+_keep = _insert.on_conflict_do_update(index_elements=["lane"], set_=_changed)
 
 
 def keep(connection: Connection, asked: ob.Once, holder: int, answer: bytes, now: float) -> None:
     """The answer to this request, in place of the lane's one before it. ``holder``: the client's number."""
-    new = insert(sc.receipts)
-    changed = {name: new.excluded[name] for name in _FIELDS}
     connection.execute(
-        new.on_conflict_do_update(index_elements=["lane"], set_=changed),
+        _keep,
         {"lane": asked.lane, "number": asked.number, "holder": holder, "answer": answer, "made": now},
     )
 
