@@ -65,7 +65,9 @@ def get(
 ) -> None:
     """Print the result of a call; what its method raised is a traceback and exit code 1. Ctrl-C ends only the wait."""
     try:
-        typer.echo(repr(_wait(FunctionCall.from_id(identity), timeout, index)))
+        call = FunctionCall.from_id(identity)
+        call.num_inputs()  # an unknown one is a sentence
+        typer.echo(repr(_wait(call, timeout, index)))
     except TimeoutError as error:
         typer.echo(f"modal-nb: {error}", err=True)
         raise typer.Exit(1) from None

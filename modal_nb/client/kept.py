@@ -169,19 +169,23 @@ class Kept:
         #: inputs with an outcome, oldest first; what expired by other ways is skipped
         self._settled: deque[Place] = deque()
         self._bytes = 0
-        #: of all calls that were kept here
-        self._numbers: set[int] = set()
+        #: the highest number that a kept call has had
+        self._latest = 0
 
     def next_id(self) -> str:
         """An id for a function call of any kind; no other session gives the same."""
         return f"fc-{self.session}-{next(self._ids)}"
+
+    def next_stored_id(self) -> str:
+        """An id for a call that the supervisor keeps: it is not sought here."""
+        return f"fc-{self.session}s-{next(self._ids)}"
 
     def begin(self, pool: Pool, method: str, module: str) -> KeptCall:
         """A new call without inputs."""
         call = KeptCall(self, self.next_id(), pool, method, module)
         with self.lock:
             self._calls[call.id] = call
-            self._numbers.add(int(call.id.rpartition("-")[2]))
+            self._latest = max(self._latest, int(call.id.rpartition("-")[2]))
         return call
 
     def close(self, call: KeptCall) -> None:
@@ -197,7 +201,7 @@ class Kept:
             return call
         session, _, digits = call_id.rpartition("-")
         ours = session == f"fc-{self.session}" and digits.isascii() and digits.isdigit()
-        if ours and int(digits) in self._numbers:
+        if ours and 0 < int(digits) <= self._latest:
             raise expired(call_id)
         return None
 

@@ -36,7 +36,7 @@ class SpawnedCall:
         self.pool = pool
         self.method = method
         self._session = pool.app.session
-        self.id = self._session.kept.next_id()
+        self.id = self._session.kept.next_stored_id()
         self._sent = 0
         self._accepted = threading.Condition()
         self._open = 0
