@@ -52,8 +52,9 @@ demo: $(VENV)/.demo ## execute the first notebook and say what it found (set-up 
 test: $(VENV)/.test ## all tests that this machine can run (set-up included)
 	@echo "Left out of 'make test': the notebooks in a real browser ('make test-system', after 'make setup-system')."
 	@echo "Left out: other back ends than this machine's own processes, and GPUs: there is nothing of them yet."
-	@$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-sanitize-with=tests/nbval_sanitize.cfg \
-	  --nbval-cell-timeout=120 $(ARGS)
+	@home=$$(mktemp -d) && export MODAL_NB_HOME=$$home && \
+	  $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-sanitize-with=tests/nbval_sanitize.cfg \
+	  --nbval-cell-timeout=120 $(ARGS); code=$$?; $(BIN)/modal-nb stop >/dev/null; rm -rf $$home; exit $$code
 
 labextension/node_modules/.made: labextension/package.json labextension/package-lock.json
 	@npm --prefix labextension install --no-save --no-audit --no-fund --silent && touch $@

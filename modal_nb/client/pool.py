@@ -9,7 +9,7 @@ import msgspec
 
 from modal_nb.client.calls import Call, Sink
 from modal_nb.client.link import Link
-from modal_nb.exception import ConflictError, RequestSizeError
+from modal_nb.exception import ConflictError, NotFoundError, RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import body_of, size_of
@@ -63,7 +63,7 @@ class Pool:
         """Tell the supervisor of it. UnsupportedOptionError when the back end cannot honour an option."""
         try:
             self.number = self.app.session.ask(self._opening, ms.PoolOpened, [self._load]).pool
-        except ConflictError:
+        except (ConflictError, NotFoundError):  # it was looked up before a newer version came, or the app was stopped
             if self.renew is None:
                 raise
             self.reopen(self.app.session.link())

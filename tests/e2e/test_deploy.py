@@ -323,7 +323,10 @@ def test_a_stopped_app_is_gone_and_can_be_deployed_again(home, name):
     app.deploy()
     sell = till(name)().sell
     assert sell.remote(1) == (1, "EUR", 1)
+    assert modal.Function.from_name(name, "double").remote(1) == (1, 2)
     app.stop()
+    with pytest.raises(NotFoundError, match="Lookup failed for Function 'double'"):
+        modal.Function.from_name(name, "double").remote(1)
     assert not [pool for one in home.status().apps if one.name == name for pool in one.pools]
     with pytest.raises(NotFoundError, match="is deployed in the 'main' environment"):
         till(name)().sell.remote(1)

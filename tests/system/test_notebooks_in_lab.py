@@ -42,6 +42,19 @@ NOTEBOOKS = {
         "tries it took:",
         "at once: not a number",
     ],
+    "06_deploy.ipynb": [
+        "deployed: digits with Digits draw",
+        "calls noted: 3",
+        "second",
+        "no app 'numbered' is deployed in the 'main' environment",
+    ],
+    # it needs what the one before has deployed
+    "07_call_by_name.ipynb": [
+        "nine in ten are right: True",
+        "more trees are better: True",
+        "max_containers=2, buffer_containers=0, scaledown_window=30",
+        "Stopped digits.",
+    ],
 }
 OPEN_MS, RUN_MS = 60_000, 180_000
 #: the tag of a cell that fails on purpose: JupyterLab runs the cells below it all the same
