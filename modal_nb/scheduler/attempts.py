@@ -31,10 +31,10 @@ def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> No
         nesting.let_go(input)
     ahead, batch = container.ahead, input.batch
     if batch is not None:
-        batch.left -= 1
+        batch.leave(input)
     if input is ahead:
         container.ahead = None
-    elif batch is None or not batch.left:
+    elif batch is None or not batch.members:
         container.taken -= 1
         container.slow = False
         if ahead is not None:
@@ -261,7 +261,7 @@ def lost(ledger: Ledger, container: Container, cause: ExitCause, now: float) -> 
 
 def _blame(input: Input) -> None:
     """Of many that ran together nobody knows which one it was: each runs by itself then."""
-    together = input.batch is not None and len(input.batch.members) > 1
+    together = input.batch is not None and input.batch.together
     input.alone = input.alone or together
     if input.count > 1:
         input.splitting = True

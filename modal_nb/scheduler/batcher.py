@@ -22,15 +22,28 @@ if TYPE_CHECKING:
 class Batch:
     """Inputs that one container runs in one call of the method."""
 
-    #: the first one stands for all where nested calls are concerned: the method's code runs as its code
-    members: list[Input]
-    #: those that the container has not answered
-    left: int
+    #: those that the container has not answered: who has its answer may be in another batch at once
+    members: dict[Input, None]
+    #: the first one, until it is answered: it stands for all where nested calls are concerned
+    code: Input | None
+    #: it was sent with more than one
+    together: bool
+
+    @staticmethod
+    def of(inputs: list[Input]) -> Batch:
+        return Batch(dict.fromkeys(inputs), inputs[0], len(inputs) > 1)
+
+    def leave(self, input: Input) -> None:
+        """The container has answered it."""
+        del self.members[input]
+        input.batch = None
+        if input is self.code:
+            self.code = None
 
     @property
     def given_up(self) -> bool:
         """Nobody waits for anything in it: its code may be asked to end."""
-        return all(input.over or input.retrying or input.container is None for input in self.members)
+        return all(input.over or input.retrying for input in self.members)
 
 
 #: the line of inputs that run by themselves, because a container died under a batch with them

@@ -63,19 +63,24 @@ def look_again(ledger: Ledger, pool: Pool) -> None:
             ledger.unsettled[container] = None
 
 
+def _code(input: Input) -> Input | None:
+    """In whose name its code makes calls. Of a batch it is one for all, and all of it waits for these calls."""
+    return input.batch.code if input.batch is not None else input
+
+
 def awaited(input: Input) -> Iterator[Input]:
     """What its code waits for: its nested calls without an outcome, but for generators that wait for it to read."""
-    return (child for child in input.children or () if child.left == inf)
+    code = _code(input)
+    children = code.children if code is not None else None
+    return (child for child in children or () if child.left == inf)
 
 
 def waits(input: Input) -> bool:
-    """It runs and can only go on after a nested call has. Not so what is asked to end, or waits for its own reader.
-
-    The calls of a batch's code are made in the name of its first input, and all of it waits for them.
-    """
-    code = input.batch.members[0] if input.batch is not None else input
+    """It runs and can only go on after a nested call has. Not so what is asked to end, or waits for its own reader."""
+    code = _code(input)
     return (
-        bool(code.children)
+        code is not None
+        and bool(code.children)
         and not code.over
         and not code.cancelling
         and code.left == inf

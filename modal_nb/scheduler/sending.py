@@ -54,7 +54,7 @@ def _gathered(ledger: Ledger, lines: Lines, number: int) -> list[Input]:
 
 def _send_batch(ledger: Ledger, container: Container, members: list[Input], now: float) -> None:
     pool = container.pool
-    batch = Batch(members, len(members))
+    batch = Batch.of(members)
     pool.batches += 1
     pool.batched += sum(input.count for input in members)
     container.taken += 1

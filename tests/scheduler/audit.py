@@ -43,16 +43,23 @@ def audit(scheduler: Scheduler, now: float) -> None:
 
 def _waits(input) -> bool:
     code = _code(input)
-    return bool(_awaited(input)) and not code.over and not code.cancelling and code.left == inf
+    return (
+        code is not None
+        and bool(_awaited(input))
+        and not code.over
+        and not code.cancelling
+        and code.left == inf
+    )
 
 
 def _awaited(input) -> list:
-    return [child for child in _code(input).children or () if child.left == inf]
+    code = _code(input)
+    return [child for child in (code and code.children) or () if child.left == inf]
 
 
 def _code(input):
-    """In whose name the code runs that serves it: of a batch, its first one."""
-    return input.batch.members[0] if input.batch else input
+    """In whose name the code runs that serves it: of a batch, its first one, while that is in it."""
+    return input.batch.code if input.batch else input
 
 
 def _units(inputs) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from modal_nb.scheduler import effects as fx
 from modal_nb.scheduler import events as ev
-from tests.scheduler.machine import CRASH, Work
-from tests.scheduler.play import Play
+from modal_nb.spec.resources import MachineLimit
+from modal_nb.spec.retries import RetryPolicy
+from tests.scheduler.machine import CRASH, Message, Work
+from tests.scheduler.play import CLIENT, Play
 
 
 def batches(play: Play) -> list[list[int]]:
@@ -93,6 +95,50 @@ def test_one_cancelled_input_leaves_its_batch_alone_and_all_of_them_end_it():
     assert {effect.input for effect in play.effects(fx.CancelInput)} == {one, other}
     play.run(1)
     assert play.states(pool) == ["idle"]
+
+
+def test_the_rest_of_a_batch_can_be_ended_although_its_first_one_runs_again_elsewhere():
+    play = Play()
+    pool = play.pool(min=2, batch=2, wait_ms=60_000, retries=RetryPolicy(1, 1.0, 0.0, 1.0))
+    play.run(1)
+    first, other = play.calls(pool, 2, 100.0)
+    play.run(1)
+    here = play.busy(pool)[0].number
+    play.feed(ev.InputFinished(here, first, 1, ev.Outcome.ERROR, 1.0))
+    play.run(1)
+    play.feed(ev.InputCancelled(other))
+    assert [(end.container, end.input) for end in play.effects(fx.CancelInput)] == [(here, other)]
+
+
+def test_the_rest_of_a_batch_does_not_wait_for_calls_that_its_first_one_makes_elsewhere():
+    play = Play(MachineLimit(2, 8.0, 8000))
+    pool = play.pool(min=2, batch=2, wait_ms=60_000, slots=2, retries=RetryPolicy(1, 1.0, 0.0, 1.0))
+    called = play.pool()
+    play.run(1)
+    first, _, third, _ = play.calls(pool, 4, 100.0)
+    play.run(1)
+    both = play.busy(pool)[0].number
+    play.feed(ev.InputFinished(both, first, 1, ev.Outcome.ERROR, 1.0))
+    play.run(1)
+    for caller in (first, third):
+        call = play.scheduler.next_number()
+        play.spans[call] = Message(called, [Work(1.0)]), 0, 1
+        play.feed(ev.InputArrived(call, called, CLIENT, 1, caller))
+    assert play.alive(called) == 1, "only the container of the first one has left its place"
+
+
+def test_whoever_waits_for_one_of_a_batch_waits_for_the_calls_of_its_code():
+    play = Play()
+    callers, batched, leaf = play.pool(max=2), play.pool(max=1, batch=2, wait_ms=60_000), play.pool()
+    play.nested(play.pool(), (batched, [Work(1.0, calls=((leaf, [Work(5.0)]),))]))
+    play.run(2)
+    calls = [play.nested(callers, (batched, [Work(1.0)]))]
+    play.run(2)
+    calls += [play.nested(callers, (callers, [Work(1.0)]))]
+    play.run(20)
+    assert play.scheduler.pool_stats(batched).batches == 1
+    assert play.outcomes(calls) == {"reply"}
+    assert not play.effects(fx.FailInput), "the second one only had to wait for the first to end"
 
 
 def test_a_slow_batch_times_out_as_a_whole():
