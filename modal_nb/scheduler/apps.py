@@ -49,6 +49,7 @@ def retire(ledger: Ledger, pool: Pool, now: float) -> None:
     ledger.touch(pool, now)
     expire(ledger, pool, now)
     ledger.forget_if_empty(pool)
+    placement.review(ledger, now)  # what it kept warm may be what another pool starves for
 
 
 def updated(ledger: Ledger, pool: Pool, settings: Autoscaler, now: float) -> None:

@@ -33,6 +33,8 @@ class History:
         self.clients = [self.world.scheduler.next_number() for _ in range(random.choice([1, 2]))]
         self.lost_clients: set[int] = set()
         self.apps: list[int] = []
+        #: of them, those without an owner
+        self.deployed: list[int] = []
         self.pools: list[int] = []
         self.broken_pools: set[int] = set()
         self.inputs: list[int] = []
@@ -50,7 +52,11 @@ class History:
         owner = self.random.choice(self.clients)
         if owner in self.lost_clients:
             return
+        if self.random.random() < 0.1:
+            owner = 0
         app = self.world.scheduler.next_number()
+        if not owner:
+            self.deployed.append(app)
         self.apps.append(app)
         self.world.feed(ev.AppOpened(app, "app", owner))
 
@@ -67,6 +73,11 @@ class History:
                 self.broken_pools.add(number)
         self.pools.append(number)
         world.feed(ev.PoolOpened(number, app, spec))
+
+    def replace_pool(self) -> None:
+        """A newer version of its deployed app has taken its place."""
+        if self.pools:
+            self.world.feed(ev.PoolReplaced(self.random.choice(self.pools)))
 
     def update(self) -> None:
         if self.pools:
@@ -219,6 +230,8 @@ class History:
             self.world.feed(ev.ShutdownBegan())
         for client in self.clients:
             self.world.feed(ev.ClientLost(client))
+        for app in self.deployed:
+            self.world.feed(ev.AppStopped(app))
         self._pass(self.world.now + 100.0)
         ledger = self.world.scheduler._ledger
         left = [
@@ -258,8 +271,9 @@ _ACTIONS: tuple[list[Callable[[History], None]], list[int]] = (
         History.open_app,
         History.change_limit,
         History.stop_app,
+        History.replace_pool,
         History.lose_client,
         History.ask_for_container,
     ],
-    [40, 15, 8, 8, 5, 3, 8, 6, 3, 2, 2, 1, 3],
+    [40, 15, 8, 8, 5, 3, 8, 6, 3, 2, 2, 2, 1, 3],
 )

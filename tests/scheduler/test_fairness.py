@@ -96,6 +96,17 @@ def test_an_idle_container_of_the_minimum_does_not_give_way():
     )
 
 
+def test_what_a_replaced_pool_kept_warm_gives_way_at_once():
+    play = Play(machine(1))
+    kept, other = play.pool(min=1), play.pool()
+    play.run(1)
+    call = play.call(other)
+    play.run(1)
+    play.feed(ev.PoolReplaced(kept))
+    assert play.states(kept) == ["draining"]
+    assert play.run(3).outcome(call) == "reply"
+
+
 def test_a_container_that_idles_between_calls_is_not_taken_by_a_pool_that_only_wants_more():
     play = Play(machine(2))
     caller, hungry = play.pool(), play.pool()

@@ -156,6 +156,10 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.model.specs[pool] = spec
         self.feed(ev.PoolOpened(pool, app, self.model.specs[pool]))
 
+    @rule(pick=picks)
+    def replace_pool(self, pick):
+        self.feed(ev.PoolReplaced(self.pool(pick)))
+
     @rule(pick=picks, autoscaler=autoscalers)
     def update_autoscaler(self, pick, autoscaler):
         self.feed(ev.AutoscalerUpdated(self.pool(pick), autoscaler))
