@@ -65,7 +65,7 @@ class Input:
     parent: Input | None = None
     #: its own nested calls without an outcome; None: it never made one
     children: dict[Input, None] | None = None
-    #: this attempt has made one
+    #: one that this attempt has made was sent to a container
     called: bool = False
     #: kept by Deadlines
     armed: float = inf

@@ -19,7 +19,7 @@ def adopt(ledger: Ledger, input: Input, number: int) -> None:
         return
     input.nested = True
     join(input, parent)
-    parent.called = parent.container.calling = True
+    parent.container.calling = True
     ledger.unsettled[parent.container] = None
 
 

@@ -83,6 +83,8 @@ def _hand_over(container: Container, input: Input) -> None:
     input.container = container
     container.held[input.number] = input
     container.pool.held_load += input.weight
+    if input.parent is not None:
+        input.parent.called = True
 
 
 def _sent(ledger: Ledger, container: Container, due: float, now: float) -> None:

@@ -28,7 +28,7 @@ class Nests:
         self.parents: dict[int, int] = {}
         #: generators among them that wait for who called them
         self.paused: set[int] = set()
-        #: whose present attempt has made calls
+        #: of whose present attempt a call was sent to a container
         self.called: set[int] = set()
         #: who was asked to end, in this attempt
         self.asked: set[int] = set()
@@ -38,7 +38,10 @@ class Nests:
         if running and event.parent not in over:
             self.parents[event.input] = event.parent
             self.nested.add(event.input)
-            self.called.add(event.parent)
+
+    def sent(self, input: int) -> None:
+        if input in self.parents:
+            self.called.add(self.parents[input])
 
     def pause(self, event: ev.InputPaused, book: Book) -> None:
         attempt, begun = book.held.get(event.input, (0, inf))

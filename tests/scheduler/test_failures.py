@@ -131,6 +131,19 @@ def test_a_cancel_that_is_ignored_costs_the_container():
     assert play.run(0.2).alive(pool) == 0
 
 
+def test_whoever_ran_beside_an_ignored_cancel_is_not_blamed_for_a_call_that_never_began():
+    play = Play()
+    pool, called = play.pool(slots=2, max=1, crash_budget=0), play.pool()
+    play.habits = lambda number: Habits(launch=5.0 if number == called else 0.1)
+    stuck = play.call(pool, end="stuck")
+    caller = play.nested(pool, (called, [Work(1.0)]))
+    play.run(1)
+    play.feed(ev.InputCancelled(stuck))
+    play.run(20)
+    assert [kill.container for kill in play.effects(fx.KillContainer)] == [play.containers_of(pool)[0].number]
+    assert (play.outcome(caller), len(play.containers_of(pool))) == ("reply", 2)
+
+
 def test_a_result_that_comes_after_the_cancel_is_not_passed_on():
     play = Play()
     pool = play.pool()

@@ -257,6 +257,7 @@ class Witness:
         self.attempts[effect.input] = effect.attempt
         self._one_attempt(effect)
         self.second.sent(effect.input)
+        self.nests.sent(effect.input)
         limits = self.world.specs[book.pool].limits
         slots = self._slots(book)
         leader = book.leader[effect.input] = self.batches.sent(effect, self.attempts)
