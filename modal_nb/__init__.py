@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from modal_nb.client.dicts import Dict
     from modal_nb.client.parameter import parameter
     from modal_nb.client.queues import Queue
+    from modal_nb.client.showing import panel
     from modal_nb.client.typed import Function, FunctionCall
     from modal_nb.exception import Error
     from modal_nb.runtime.context import current_function_call_id, current_input_id, is_local
@@ -82,6 +83,7 @@ __all__ = [
     "fastapi_endpoint",
     "is_local",
     "method",
+    "panel",
     "parameter",
     "web_server",
     "wsgi_app",
@@ -115,6 +117,7 @@ _HOMES = {
     "fastapi_endpoint": "client.decorators",
     "is_local": "runtime.context",
     "method": "client.decorators",
+    "panel": "client.showing",
     "parameter": "client.parameter",
     "web_server": "client.decorators",
     "wsgi_app": "client.decorators",

@@ -24,7 +24,7 @@ from modal_nb.client.binding import bind
 from modal_nb.client.obj import Obj
 from modal_nb.client.pool import Pool
 from modal_nb.client.subject import of_obj
-from modal_nb.client.watching import Seen
+from modal_nb.client.subscription import Seen
 from modal_nb.exception import Error, StartFailedError
 from modal_nb.protocol import messages as ms
 from modal_nb.spec.lifecycle import ContainerState
@@ -94,7 +94,7 @@ def _bring_up(obj: Obj) -> ms.ContainerStatus:
     if pool.update_autoscaler().min_containers < 1:
         pool.update_autoscaler(min_containers=1)
     changed = threading.Event()
-    reports = session.current().watching.subscribe(of_obj(obj), lambda _: changed.set())
+    reports = of_obj(obj).session.watching.subscribe(of_obj(obj), lambda _: changed.set())
     try:
         while (ready := _ready(reports.seen())) is None:
             changed.wait()

@@ -273,7 +273,7 @@ class App(Entrypoints, Shown):
             self._running.pop().stop()
 
     def _subject(self) -> Subject:
-        return of_app(self)
+        return of_app(self, deployed=True)
 
     def __reduce__(self) -> Any:
         return _travelled, (self._name,)

@@ -169,7 +169,7 @@ def opening(
         digest=record.digest,
         variables=variables,
         options=declaration.unsupported(frozenset()),
-        parameters=labels.parameters_label(declaration, parameters),
+        parameters=labels.parameters_label(replace(declaration, spec=record.spec), parameters),
         variant=labels.variant_label(declaration.overrides),
     )
 

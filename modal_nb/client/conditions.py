@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from modal_nb.client import session as sessions
 from modal_nb.client.subject import Subject
-from modal_nb.client.watching import CONNECTED, ENDED, Seen, Subscription
+from modal_nb.client.subscription import CONNECTED, ENDED, Seen, Subscription
 from modal_nb.exception import ExecutionError, InvalidError
 from modal_nb.protocol.reports import Diff
 from modal_nb.spec import checks
@@ -108,7 +107,7 @@ async def wait_async(
 
 
 def _subscribe(subject: Subject, tell: Callable[[Diff | None], None]) -> Subscription:
-    return sessions.current().watching.subscribe(subject, tell)
+    return subject.session.watching.subscribe(subject, tell)
 
 
 def _arrived(subscription: Subscription, condition: Condition) -> bool:

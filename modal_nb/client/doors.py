@@ -32,8 +32,8 @@ class Door(Protocol):
     #: the home behind it
     where: Places
 
-    def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
-        """A new connection. Raises ConnectionError."""
+    def connect(self, on_result: OnResult, on_end: OnEnd, *, start: bool) -> Link:
+        """A new connection; ``start``: to a new supervisor if none runs. Raises ConnectionError."""
         ...
 
     def ended_in_order(self) -> bool:
@@ -52,10 +52,12 @@ class HomeDoor:
         self._session = secrets.token_hex(8)
         self.about = f"its log is {where.supervisor_log}"
 
-    def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
+    def connect(self, on_result: OnResult, on_end: OnEnd, *, start: bool) -> Link:
         lost: Exception | None = None
         for _ in range(_TRIES):
-            connection = launcher.find_or_start(self.where)
+            connection = (launcher.find_or_start if start else launcher.find)(self.where)
+            if connection is None:
+                raise ConnectionError("no supervisor runs here: the first call starts one")
             hello = Hello(role="client", pid=os.getpid(), version=__version__, session=self._session)
             try:
                 return Link(connection.socket, bytes.fromhex(connection.key), hello, on_result, on_end)
@@ -79,7 +81,7 @@ class ContainerDoor:
         self._link = link
         self.where = places()
 
-    def connect(self, on_result: OnResult, on_end: OnEnd) -> Link:
+    def connect(self, on_result: OnResult, on_end: OnEnd, *, start: bool) -> Link:
         hello = Hello(
             role="nested",
             pid=os.getpid(),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from modal_nb.client.client import session_of
 from modal_nb.client.environments import environment_name
+from modal_nb.client.link import LinkLost
 from modal_nb.client.running import RunningApp
-from modal_nb.exception import NotFoundError, VersionError
+from modal_nb.exception import Error, NotFoundError, VersionError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 
@@ -91,13 +92,7 @@ def again(declaration: Declaration) -> Found:
     lookup = declaration.lookup
     assert lookup is not None
     session = session_of(lookup.client)
-    environment = environment_name(lookup.environment_name)
-    asked = dp.ClassLookup(
-        environment=environment,
-        app_name=lookup.app_name,
-        name=declaration.name,
-        version=lookup.version or 0,
-    )
+    asked = _asking_for(declaration, lookup)
     try:
         answer, buffers = session.fetch(asked, dp.LookedUp)
     except NotFoundError as error:
@@ -106,7 +101,7 @@ def again(declaration: Declaration) -> Found:
             f"Lookup failed for {lookup.what} {declaration.name!r} from the {lookup.app_name!r} app{where}: {error}"
         ) from None
     _check_python(declaration, answer.python)
-    run = app_of(session, environment, lookup.app_name, answer.key)
+    run = app_of(session, asked.environment, lookup.app_name, answer.key)
     run.known_as(answer.app, answer.app_id)
     made = Found(run, pickle.loads(buffers[0]), answer.version)
     _found[session, lookup, declaration.name] = made
@@ -119,6 +114,27 @@ def app_of(session: Session, environment: str, name: str, key: str) -> DeployedA
     if made is None or made.key.hex() != key:
         made = _apps[session, environment, name] = DeployedApp(session, environment, name, bytes.fromhex(key))
     return made
+def look(declaration: Declaration, link: Link) -> ClassRecord | None:
+    """The record of a looked-up class, for views: nothing is started or remembered. None where there is none."""
+    lookup = declaration.lookup
+    assert lookup is not None
+    try:
+        _, buffers = link.ask(_asking_for(declaration, lookup), dp.LookedUp)
+        record: ClassRecord = pickle.loads(buffers[0])
+    except (Error, LinkLost, pickle.UnpicklingError, AttributeError, ImportError):
+        return None
+    return record
+
+
+def _asking_for(declaration: Declaration, lookup: Lookup) -> dp.ClassLookup:
+    return dp.ClassLookup(
+        environment=environment_name(lookup.environment_name),
+        app_name=lookup.app_name,
+        name=declaration.name,
+        version=lookup.version or 0,
+    )
+
+
 
 
 def _check_python(declaration: Declaration, theirs: str) -> None:

@@ -14,7 +14,7 @@ from modal_nb.client.declaration import Declaration, served_names
 from modal_nb.client.dual import dual
 from modal_nb.client.handle import Handle
 from modal_nb.client.method import Function
-from modal_nb.client.showing import ObjFaces, mimebundle_of
+from modal_nb.client.showing import EitherFace, ObjFaces, mimebundle_of
 from modal_nb.exception import ExecutionError
 from modal_nb.runtime.service import Service
 from modal_nb.spec.cls_spec import MethodSpec
@@ -147,6 +147,8 @@ class Obj(Handle):
         if function is not None:
             return function
         spec = instance.declaration.spec
+        if name in ObjFaces.NAMES and spec is None:
+            return EitherFace(getattr(ObjFaces(self), name), Function(self, MethodSpec(name)))
         # of a looked-up class every name may be a method: its first use tells
         method = MethodSpec(name) if spec is None else spec.method(name)
         if method is not None:

@@ -25,6 +25,8 @@ class RunningApp:
 
     #: it lives without this process, and so do calls that are made by ``.spawn``
     deployed = False
+    #: of a deployed one that this process knows by name
+    environment = ""
 
     def __init__(self, session: sessions.Session, name: str, key: bytes) -> None:
         self.session = session
@@ -66,7 +68,7 @@ class RunningApp:
         if self in self.session.apps:
             self.session.apps.remove(self)
         try:
-            if self.session.connected:  # else its supervisor has ended, and its containers with it
+            if self.session.linked():  # else its supervisor has ended, and its containers with it
                 self.session.ask(lambda: ms.AppStop(app=self.number), ms.Done)
         except NotFoundError:
             pass  # the supervisor that ran it is gone, and its containers with it

@@ -53,7 +53,8 @@ class Session:
         #: held while the link is replaced and while a call is entered
         self._lock = threading.RLock()
         self._link: Link | None = None
-        self._numbers = itertools.count(1)
+        #: a reference for a call
+        self.next_number = itertools.count(1).__next__
         self._calls: dict[int, Call] = {}
         self.apps: list[RunningApp] = []
         #: ephemeral Dicts and Queues that live as long as there is a connection
@@ -70,10 +71,6 @@ class Session:
         self._returned = Returned(self)
 
     # -- requests -----------------------------------------------------------------------------------------------
-
-    @property
-    def connected(self) -> bool:
-        return self._link is not None
 
     def ask(self, content: Asked, answer: type[T], buffers: Sequence[Frame] = ()) -> T:
         """Make a request, starting a supervisor if none runs. Errors: ConnectionError, or the supervisor's refusal.
@@ -92,15 +89,18 @@ class Session:
                 link.wait_closed(1.0)  # else the next try may find the dead one
         raise ConnectionError(f"the supervisor ends again and again; {self._door.about}")
 
-    def link(self) -> Link:
-        """The connection; made if there is none, and told of the apps that run."""
+    def link(self, *, start: bool = True) -> Link:
+        """The connection; made if there is none, and told of the apps that run. ConnectionError if none can be made.
+
+        ``start``: start a supervisor if none runs.
+        """
         with self._lock:
             if self._link is None and self.apps:
-                self._recover()
-            return self._link or self._connect()
+                self._recover(start=start)
+            return self._link or self._connect(start=start)
 
-    def _connect(self) -> Link:
-        link = self._link = self._door.connect(self._result, self._ended)
+    def _connect(self, *, start: bool = True) -> Link:
+        link = self._link = self._door.connect(self._result, self._ended, start=start)
         self.payload_bound = link.welcome.payload_bound
         self._since = time.monotonic()
         return link
@@ -110,10 +110,6 @@ class Session:
         return self._link
 
     # -- calls --------------------------------------------------------------------------------------------------
-
-    def next_number(self) -> int:
-        """A reference for a call."""
-        return next(self._numbers)
 
     def enter(
         self,
@@ -213,6 +209,7 @@ class Session:
                 self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"))
                 return
             if not (self.apps or self.ephemerals) or (not self._calls and self._door.ended_in_order()):
+                self.watching.away()
                 return  # the next use opens another one
             log.warning("the connection to the supervisor ended; opening it again")
             self._count_break()
@@ -241,9 +238,9 @@ class Session:
         for call in list(self._calls.values()):
             self.fail(call, error)
 
-    def _recover(self) -> None:
+    def _recover(self, *, start: bool = True) -> None:
         for attempt in range(_TRIES):
-            link = self._connect()
+            link = self._connect(start=start)
             try:
                 for app in self.apps:
                     app.reopen(link)

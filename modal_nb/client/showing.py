@@ -8,6 +8,7 @@ from modal_nb.client import conditions, subject
 from modal_nb.client.dual import dual
 
 if TYPE_CHECKING:
+    from modal_nb.client.method import Function
     from modal_nb.client.obj import Obj
     from modal_nb.views.display import Panel
 
@@ -71,6 +72,35 @@ class ObjFaces:
     @wait_for.awaited
     async def _wait_for(self, *, timeout: float | None = 30.0, **wanted: Any) -> None:  # noqa: ASYNC109 - ours
         await conditions.wait_async(self._subject, conditions.Condition.declared(**wanted), timeout)
+
+
+class EitherFace:
+    """``panel`` or ``wait_for`` of a looked-up instance: whether its class has a method of that name is not known yet.
+    Called it is ours, by ``.remote`` and the like it is the method.
+    """
+
+    def __init__(self, face: Any, method: Function) -> None:
+        self._face = face
+        self._method = method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._face(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._face if name == "aio" else self._method, name)
+
+    def __repr__(self) -> str:
+        return repr(self._face)
+
+
+def panel(*, client: Any = None) -> Panel:
+    """A live panel of everything that this home's supervisor runs, whoever started it: deployed apps, other notebooks.
+
+    Shows itself in a notebook, with the controls of every autoscaler; where there is no front end for widgets it is
+    a table, or one line of text. Starts nothing: where no supervisor runs it says so. ``client``: a
+    ``modal_nb.Client(home=...)`` for another home. InvalidError for what is no Client.
+    """
+    return _panel(subject.of_everything(client))
 
 
 def mimebundle_of(obj: Obj) -> Any:

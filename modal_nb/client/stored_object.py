@@ -149,7 +149,7 @@ class Ephemeral(Generic[T]):
     ) -> None:
         session = self._handle._session  # noqa: SLF001 - our own class
         session.ephemerals -= 1
-        if not session.connected:
+        if not session.linked():
             return  # the supervisor has ended; the next one finds that nobody owns it
         with contextlib.suppress(ConnectionError):  # the same
             session.ask(ob.ObjectDelete(kind=self._handle.KIND, allow_missing=True, **self._named), ms.Done)

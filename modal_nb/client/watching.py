@@ -1,4 +1,4 @@
-"""Reports of this process's pools, pushed by the supervisor: merged here on the reading thread, told to views.
+"""Reports of pools, pushed by the supervisor: merged here on the reading thread, told to views.
 
 One subscription of the session serves all views. It asks a supervisor that is there and never starts one; after a
 restart of the supervisor it asks the new one.
@@ -8,66 +8,30 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modal_nb.client.link import Link, LinkLost
+from modal_nb.client.lookout import Lookout
+from modal_nb.client.subscription import (
+    CONNECTED,
+    CONNECTING,
+    ENDED,
+    LOST,
+    Listed,
+    Seen,
+    Subscription,
+    Tell,
+    Wish,
+)
 from modal_nb.exception import Error
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.reports import Diff, Report, applied
 
 if TYPE_CHECKING:
-    from modal_nb.client.running import RunningApp
     from modal_nb.client.session import Session
     from modal_nb.client.subject import Subject
 
 log = logging.getLogger("modal_nb.client")
-
-#: told on the reading thread, must be quick: a difference, or None to look at everything anew
-Tell = Callable[[Diff | None], None]
-
-CONNECTING, CONNECTED, LOST, ENDED = "connecting", "connected", "lost", "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a subscription sees in one moment."""
-
-    #: "connecting", "connected", "lost" (another supervisor is on its way) or "ended"
-    connection: str
-    #: one sentence for people, "" if there is nothing to say
-    message: str
-    #: the reports of its pools by number, oldest pool first
-    reports: dict[int, Report] = field(default_factory=dict)
-
-
-class Subscription:
-    """One view's wish; made by ``Watching.subscribe``, ended by ``close``."""
-
-    def __init__(self, watching: Watching, subject: Subject, tell: Tell) -> None:
-        self._watching = watching
-        self.subject = subject
-        self.tell = tell
-        #: runs of its app that are or were, as far as they still show
-        self.runs: list[RunningApp] = []
-
-    def look(self) -> None:
-        """Note what runs now; runs that have ended stay while nothing has come in their place."""
-        now = self.subject.runs()
-        if now:
-            self.runs = [run for run in self.runs if run not in now and not run.stopped] + now
-
-    def covers(self, report: Report) -> bool:
-        return any(run.id == report["app"]["id"] for run in self.runs) and self.subject.covers(report)
-
-    def seen(self) -> Seen:
-        """How things are as far as reports have come."""
-        return self._watching.seen(self)
-
-    def close(self) -> None:
-        """Tell nothing any more."""
-        self._watching.unsubscribe(self)
 
 
 class Watching:
@@ -77,47 +41,67 @@ class Watching:
         self._session = session
         #: guards all fields below; never held while the supervisor is asked
         self._lock = threading.Lock()
-        #: one request at a time
+        #: one request at a time; never held while a connection is made, which asks, too
         self._asking = threading.Lock()
+        #: who subscribes waits for what the lookout asks already
+        self._learning = threading.Lock()
         self._subscriptions: list[Subscription] = []
         self._reports: dict[int, Report] = {}
-        #: apps that the supervisor was asked for, and the link by which
-        self._asked: set[int] = set()
+        #: the apps that the supervisor lists
+        self._apps: list[Listed] = []
+        #: what the supervisor was asked for, and the link by which
+        self._asked = Wish()
         self._link: Link | None = None
         self._down: tuple[str, str] | None = None
+        #: why there is no connection to a supervisor that somebody else may have started
+        self._absent = ""
+        self._lookout = Lookout(self._look_out)
 
     # -- views --------------------------------------------------------------------------------------------------
 
     def subscribe(self, subject: Subject, tell: Tell) -> Subscription:
         """``tell`` is called from now on; ``seen()`` is true as of this call, if the supervisor answers."""
-        subscription = Subscription(self, subject, tell)
+        subscription = Subscription(self._session, subject, tell, self.seen, self.unsubscribe)
+        subscription.look()
+        if subscription.remote:
+            self._join()
         with self._lock:
             self._subscriptions.append(subscription)
         self.refresh(anew=True)
+        if subscription.remote:
+            self._learn()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
+            if not self._subscriptions:
+                self._reports.clear()
         self.refresh()
 
     def seen(self, subscription: Subscription) -> Seen:
         with self._lock:
             reports = {n: report for n, report in self._reports.items() if subscription.covers(report)}
-            connection, message = self._connection(subscription)
-        return Seen(connection, message, reports)
+            apps = subscription.meant(self._apps)
+            connection, message = self._connection(subscription, apps)
+        told = subscription.subject.everything or any(app["version"] for app in apps)
+        return Seen(connection, message, reports, apps if told else [])
 
-    def _connection(self, subscription: Subscription) -> tuple[str, str]:
-        if not subscription.runs:
-            return CONNECTED, "no container yet: the first call starts one"
-        if all(run.stopped for run in subscription.runs):
+    def _connection(self, subscription: Subscription, apps: list[Listed]) -> tuple[str, str]:
+        """How the connection is, and one sentence for people."""
+        runs, subject = subscription.runs, subscription.subject
+        if not runs and not subscription.remote:
+            return CONNECTED, subject.absent
+        if runs and not apps and all(run.stopped for run in runs):
             return ENDED, "the app has ended"
-        if self._down is not None:
+        if self._down is not None and (runs or self._reports):
             return self._down
-        if self._link is None:
+        if self._link is None and subscription.numbers():
             return CONNECTING, ""
-        return CONNECTED, ""
+        if self._link is None:
+            return CONNECTED, subject.absent if subject.app else self._absent
+        return CONNECTED, "" if subscription.numbers() else subject.lack(apps)
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -126,36 +110,111 @@ class Watching:
 
         ``anew``: ask in any case; what was reported is then as it is now. Without a supervisor nothing is asked.
         """
-        if not self._subscriptions and not self._asked:
+        if not self._subscriptions and self._asked == Wish():
+            self._lookout.want(wanted=False)
             return
         with self._asking:
             link = self._session.linked()
             wanted = self._wanted()
             if link is not None and (anew or wanted != self._asked or link is not self._link):
                 self._ask(link, wanted)
+        self._lookout.want(wanted=self._remote())
         self._tell_all()
 
-    def _wanted(self) -> set[int]:
+    def _wanted(self) -> Wish:
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.look()
-            return {run.number for subscription in self._subscriptions for run in subscription.runs}
+                subscription.settle(self._apps)
+            return Wish(
+                frozenset(number for one in self._subscriptions for number in one.numbers()),
+                frozenset(name for one in self._subscriptions for name in one.names()),
+                any(one.subject.everything for one in self._subscriptions),
+            )
 
-    def _ask(self, link: Link, wanted: set[int]) -> None:
+    def _ask(self, link: Link, wanted: Wish) -> None:
+        with self._lock:
+            if link is not self._link:  # numbers and ids of another supervisor
+                self._reports.clear()
+                self._apps = []
         try:
-            link.on_report = self._report
-            link.ask(ms.WatchAsk(apps=sorted(wanted)), ms.Done)
+            link.on_report = self._told
+            link.ask(wanted.request(), ms.Done)
         except LinkLost:
             return  # whoever finds another supervisor calls ``renew``
         except Error as error:
             log.error("reports cannot be had: %s", error)
             return
         with self._lock:
-            self._asked, self._link = wanted, link
-            if not wanted:
+            self._asked, self._link, self._down = wanted, link, None
+            if wanted == Wish():
                 self._reports.clear()
+            if not (wanted.deployed or wanted.everything):
+                self._apps = []
+
+    # -- supervisors and apps of others -----------------------------------------------------------------------------
+
+    def _remote(self) -> bool:
+        with self._lock:
+            return any(one.remote for one in self._subscriptions)
+
+    def _join(self) -> bool:
+        """Find a supervisor that runs, if there is no connection. Never called with a lock held."""
+        if self._session.linked() is not None:
+            return True
+        try:
+            self._session.link(start=False)
+        except (Error, OSError) as error:
+            self._absent = str(error)
+            return False
+        return True
+
+    def _look_out(self) -> bool:
+        """On the thread of the lookout. Whether to look again soon."""
+        if not self._remote():
+            return False
+        if self._session.linked() is None or self._session.linked() is not self._link:
+            before = self._absent
+            if not self._join():
+                if self._absent != before:
+                    self._tell_all()
+                return True
+            self.refresh(anew=True)
+        self._learn()
+        return self._session.linked() is None
+
+    def _learn(self) -> None:
+        """Labels of looked-up classes, anew with each version; asks."""
+        with self._learning:
+            link = self._session.linked()
+            with self._lock:
+                subscriptions, apps = list(self._subscriptions), self._apps
+            for one in subscriptions:
+                if link is not None and one.learn(apps, link):
+                    _tell(one, None)
 
     # -- on the reading thread ----------------------------------------------------------------------------------
+
+    def _told(self, content: dict[str, Any]) -> None:
+        """A REPORT packet."""
+        if "apps" in content:
+            self._list(content["apps"])
+        else:
+            self._report(content)
+
+    def _list(self, apps: list[Listed]) -> None:
+        with self._lock:
+            self._apps = apps
+            for one in self._subscriptions:
+                one.settle(apps)
+            ids = {app["id"] for app in apps}
+            self._reports = {
+                number: report
+                for number, report in self._reports.items()
+                if report["app"]["id"] in ids or any(one.covers(report) for one in self._subscriptions)
+            }
+        self._lookout.wake()
+        self._tell_all()
 
     def _report(self, content: dict[str, Any]) -> None:
         diff: Diff | None = content.get("diff")
@@ -185,10 +244,15 @@ class Watching:
         """The supervisor is gone; another one is being started."""
         self._set_down((LOST, "the supervisor is gone; another one is being started"))
 
+    def away(self) -> None:
+        """The supervisor is gone, and nothing of this process needs another one."""
+        self._set_down((LOST, "the supervisor has ended; the next call starts another one"))
+
     def renew(self, link: Link) -> None:
         """There is another supervisor, and it knows the apps: ask it. Pools have other numbers there."""
         with self._lock:
             self._reports.clear()
+            self._apps = []
             self._down, self._link = None, None
         if self._subscriptions:
             with self._asking:
@@ -203,6 +267,7 @@ class Watching:
         with self._lock:
             self._down = down
             self._link = None
+        self._lookout.wake()
         self._tell_all()
 
     def _tell_all(self) -> None:

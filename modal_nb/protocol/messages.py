@@ -201,6 +201,8 @@ class WatchAsk(Content, frozen=True, kw_only=True):
     pools: list[int] = []
     apps: list[int] = []
     everything: bool = False
+    deployed: list[tuple[str, str]] = []  # (environment, name), also of what is not deployed yet
+    listed: bool = False  # other REPORT packets list the apps, at once and whenever the list changes
 
 
 class StatusAsk(Content, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ class Chronicle:
             "service": pool.spec.service,
             "parameters": pool.parameters,
             "variant": pool.variant,
+            "version": pool.version,
             "state": "gone" if gone else state,
             "now": round(now, 6),
             "autoscaler": {

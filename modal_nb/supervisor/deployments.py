@@ -68,6 +68,7 @@ class Deployments:
         if not new and pool.version == version:
             return
         pool.version, pool.superseded = version, False
+        self._reactor.on_change(pool.number)
         request = msgspec.structs.replace(asked, launch=None, variables=None)
         launch, load, row = pool.launch, bytes(pool.load), deployment.row
 
@@ -122,6 +123,7 @@ class Deployments:
 
     def go_live(self, row: rows.AppRow, *, recreate: bool) -> App:
         app = self._app(row)
+        self._reactor.on_apps()
         if recreate:
             for container in list(self._reactor.fleet.containers.values()):
                 if container.pool.app is app:
@@ -133,6 +135,8 @@ class Deployments:
             if old.app is app and old.version < row.version and "@" not in old.spec.key:
                 old.superseded = True
                 self._reactor.feed(ev.PoolReplaced(old.number))
+            elif old.app is app:
+                self._reactor.on_change(old.number)  # it may belong to this version now
         self._reactor.flush()
         log.info("app deployed name=%s version=%d environment=%s", row.name, row.version, row.environment)
         return app

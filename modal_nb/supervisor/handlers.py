@@ -116,6 +116,7 @@ class Handlers:
         key = bytes.fromhex(asked.key)
         self._reactor.apps[number] = App(number, identity, asked.name, client, Codec(key, identity))
         self._reactor.feed(ev.AppOpened(number, asked.name, client.number))
+        self._reactor.on_apps()
         log.info("app opened id=%s name=%s client=%d", identity, asked.name, client.number)
         return ms.AppOpened(app=number, id=identity)
 

@@ -45,6 +45,8 @@ class Reactor:
         #: called with a pool's number when people could see a difference, and when the pool is gone
         self.on_change: Callable[[int], None] = lambda _: None
         self.on_forgotten: Callable[[int], None] = lambda _: None
+        #: called when an app came, went, or was deployed anew
+        self.on_apps: Callable[[], None] = lambda: None
         self._reply: Packet | None = None
         self._events: deque[ev.Event] = deque()
         self._feeding = False
@@ -212,6 +214,7 @@ class Reactor:
                 reports.answer(client, request, Done())
             for then in app.on_gone:
                 then()
+            self.on_apps()
         self.on_quiet()
 
     # -- time ---------------------------------------------------------------------------------------------------

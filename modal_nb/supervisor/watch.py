@@ -13,6 +13,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.reports import Diff, Report, difference
 from modal_nb.protocol.stream import Kind, packet
 from modal_nb.supervisor.chronicle import Chronicle
+from modal_nb.supervisor.listing import listed, wanted
 from modal_nb.supervisor.records import Client, Container
 from modal_nb.supervisor.usage import Meter, Sample
 
@@ -48,10 +49,13 @@ class Watch:
         self._loop = loop
         self._pools: dict[int, _Watched] = {}
         self._wishes: dict[Client, ms.WatchAsk] = {}
+        #: the list of apps that a client was told last
+        self._listed: dict[Client, list[Report]] = {}
         self._used: dict[int, Sample] = {}
         self._meter = Meter()
         self._sampling: asyncio.TimerHandle | asyncio.Future[dict[int, Sample]] | None = None
         reactor.on_change, reactor.on_forgotten = self._changed, self._forgotten
+        reactor.on_apps = self._apps_changed
         reactor.fleet.on_dead = self._died
 
     # -- who watches --------------------------------------------------------------------------------------------
@@ -59,6 +63,9 @@ class Watch:
     def ask(self, client: Client, asked: ms.WatchAsk) -> None:
         """From now on the client watches this, and nothing else; what it watches is told as it is in this moment."""
         self._wishes[client] = asked
+        self._listed.pop(client, None)
+        # first, so that whose pools these are is known when their reports come
+        self._apps_changed()
         for watched in list(self._pools.values()):
             if not self._wants(client, watched):
                 self._leave(client, watched)
@@ -71,15 +78,16 @@ class Watch:
 
     def lost(self, client: Client) -> None:
         """The client is gone."""
+        self._listed.pop(client, None)
         if self._wishes.pop(client, None) is not None:
             for watched in self._pools.values():
                 self._leave(client, watched)
 
     def _wants(self, client: Client, watched: _Watched) -> bool:
         asked, pool = self._wishes[client], watched.chronicle.pool
-        if client.container is not None and not client.may_use(pool.app):
-            return False
-        return asked.everything or pool.number in asked.pools or pool.app.number in asked.apps
+        if pool.number in asked.pools:
+            return client.container is None or client.may_use(pool.app)
+        return wanted(client, asked, pool.app)
 
     def _leave(self, client: Client, watched: _Watched) -> None:
         watched.watchers.pop(client, None)
@@ -94,6 +102,17 @@ class Watch:
         if watched is not None and watched.timer is None:
             wait = max(0.0, watched.looked + LOOK_EVERY - self._loop.time())
             watched.timer = self._loop.call_later(wait, self._look, watched)
+
+    def _apps_changed(self) -> None:
+        """Apps came, went, or have a newer version: tell whoever's list is another one now."""
+        for client, asked in self._wishes.items():
+            if not asked.listed:
+                continue
+            apps = listed(client, asked, self._reactor.apps.values())
+            if apps != self._listed.get(client):
+                self._listed[client] = apps
+                client.link.send(packet(Kind.REPORT, client.codec.pack("apps_report", {"apps": apps})))
+        self._reactor.flush()
 
     def _opened(self, number: int) -> _Watched | None:
         pool = self._reactor.pools.get(number)

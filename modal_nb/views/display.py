@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from modal_nb.client import conditions
-from modal_nb.client import session as sessions
 from modal_nb.client.conditions import Condition
 from modal_nb.client.dual import dual
 from modal_nb.client.subject import Subject
 from modal_nb.views import render
 from modal_nb.views.cells import in_kernel
+from modal_nb.views.origins import described
 from modal_nb.views.pool_model import PoolModel
 
 Bundle = dict[str, Any]
@@ -50,14 +50,17 @@ class Panel:
         await conditions.wait_async(self._about, Condition.declared(**wanted), timeout)
 
     def state(self) -> dict[str, Any]:
-        """The pools as they are now: ``{"pools": [...], "connection": ..., "message": ...}``."""
-        subscription = sessions.current().watching.subscribe(self._about, lambda _: None)
+        """The pools as they are now: ``{"pools": [...], "connection": ..., "message": ..., "apps": [...]}``.
+
+        ``apps`` says whose the pools are where that is not plain: of deployed apps, and of everything.
+        """
+        subscription = self._about.session.watching.subscribe(self._about, lambda _: None)
         try:
             seen = subscription.seen()
         finally:
             subscription.close()
         model = PoolModel()
-        model.replace(seen.connection, seen.message, seen.reports)
+        model.replace(seen.connection, seen.message, seen.reports, described(seen.apps))
         return model.state()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:

@@ -10,15 +10,15 @@ import anywidget
 import traitlets
 from ipykernel._version import version_info
 
-from modal_nb.client import session as sessions
 from modal_nb.client.subject import Subject
-from modal_nb.client.watching import Seen, Subscription
+from modal_nb.client.subscription import Seen, Subscription
 from modal_nb.exception import Error
 from modal_nb.protocol.reports import Diff
 from modal_nb.views import esm
 from modal_nb.views.cells import cells
 from modal_nb.views.commands import perform
 from modal_nb.views.display import Panel
+from modal_nb.views.origins import described
 from modal_nb.views.pool_model import PoolModel
 from modal_nb.views.pushing import act, pusher
 
@@ -48,7 +48,7 @@ class LivePanel(anywidget.AnyWidget, Panel):
         #: the time of the newest report, and when it came
         self._newest = (-1.0, 0.0)
         self._subscription: Subscription | None = None
-        self._session = sessions.current()
+        self._session = about.session
         self._subscribe()
         anywidget.AnyWidget.__init__(self, report=self._pools.state())
         self._keep_routes()
@@ -71,7 +71,7 @@ class LivePanel(anywidget.AnyWidget, Panel):
     def _subscribe(self) -> None:
         self._subscription = subscription = self._session.watching.subscribe(self._about, self._tell)
         seen = subscription.seen()
-        self._pools.replace(seen.connection, seen.message, seen.reports)
+        self._pools.replace(seen.connection, seen.message, seen.reports, described(seen.apps))
 
     def _tell(self, diff: Diff | None) -> None:
         subscription = self._subscription
@@ -104,7 +104,7 @@ class LivePanel(anywidget.AnyWidget, Panel):
         while self._news:
             news = self._news.popleft()
             if isinstance(news, Seen):
-                self._pools.replace(news.connection, news.message, news.reports)
+                self._pools.replace(news.connection, news.message, news.reports, described(news.apps))
                 whole = True
             elif self._pools.apply(news):
                 diffs.append(news)
@@ -157,7 +157,7 @@ class LivePanel(anywidget.AnyWidget, Panel):
         return {**data, **self._static(repr(self))}, metadata
 
     def state(self) -> dict[str, Any]:
-        """The pools as they are now: ``{"pools": [...], "connection": ..., "message": ...}``."""
+        """The pools as they are now: ``{"pools": [...], "connection": ..., "message": ..., "apps": [...]}``."""
         return Panel.state(self)
 
     def __repr__(self) -> str:

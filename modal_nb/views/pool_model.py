@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +18,18 @@ class PoolModel:
     #: one sentence for people
     message: str = ""
     pools: dict[int, Report] = field(default_factory=dict)
+    #: those of deployed apps, or of everything, are shown by app, in this order
+    apps: Sequence[dict[str, Any]] = ()
 
-    def replace(self, connection: str, message: str, pools: dict[int, Report]) -> None:
+    def replace(
+        self,
+        connection: str,
+        message: str,
+        pools: dict[int, Report],
+        apps: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Everything is as said here, whatever was known before."""
-        self.connection, self.message, self.pools = connection, message, dict(pools)
+        self.connection, self.message, self.pools, self.apps = connection, message, dict(pools), apps
 
     def apply(self, diff: Diff) -> bool:
         """Put a difference in. False: it is in already, or of a pool that is not known; then the whole comes, too."""
@@ -44,6 +53,7 @@ class PoolModel:
             "pools": [self.pools[n] | {"now": self.pools[n]["now"] + later} for n in sorted(self.pools)],
             "connection": self.connection,
             "message": self.message,
+            "apps": list(self.apps),
         }
 
     def container(self, pool: int, identity: Any) -> dict[str, Any] | None:

@@ -30,9 +30,14 @@ def text(title: str) -> str:
 
 def page(title: str, state: dict[str, Any]) -> str:
     """The table of everything that ``state`` (as ``PoolModel.state`` gives it) holds."""
-    parts = [_pool(report) for report in state["pools"]]
-    if not parts or state["connection"] != "connected":
-        parts.insert(0, _line(state["message"] or "no container yet"))
+    pools, parts = list(state["pools"]), []
+    if state["message"] or not (pools or state["apps"]):
+        parts.append(_line(state["message"] or "no container yet"))
+    for app in state["apps"]:
+        own = [report for report in pools if report["app"]["id"] == app["id"]]
+        pools = [report for report in pools if report not in own]
+        parts += [_app(app, bare=not own), *map(_pool, own)]
+    parts += map(_pool, pools)
     return f'<div class="{_NO_MATH}"><p>{_strong(title)}</p>{"".join(parts)}</div>'
 
 
@@ -61,8 +66,15 @@ def _line(value: object) -> str:
     return f"<p>{escaped(value)}</p>"
 
 
+def _app(app: dict[str, Any], *, bare: bool) -> str:
+    head = f"{_strong('app ' + app['name'])} {escaped(app['origin'])}"
+    classes = f"; no pool yet of {', '.join(app['classes'])}" if app["classes"] else "; no pool yet"
+    return f"<p>{head}{escaped(classes) if bare else ''}</p>"
+
+
 def _pool(report: Report) -> str:
-    names = [report["service"], report["parameters"], report["variant"]]
+    version = f"version {report['version']}" if report["version"] else ""
+    names = [report["service"], report["parameters"], report["variant"], version]
     head = f"{_strong(' · '.join(name for name in names if name))} {escaped(report['state'])}"
     settings = ", ".join(f"{name}={_setting(report['autoscaler'][name])}" for name in _SETTINGS)
     numbers = f"{report['queued']} queued, {report['running']} running; {settings}"

@@ -34,6 +34,7 @@ def report(pool=3, **fields):
         "service": "Forest",
         "parameters": "trees=200",
         "variant": "",
+        "version": 0,
         "state": "running",
         "now": 20.0,
         "autoscaler": {

@@ -46,7 +46,12 @@ def test_a_difference_of_an_unknown_pool_changes_nothing():
 def test_the_state_lists_the_pools_by_number():
     model = model_of(report(7), report(3))
     model.connection, model.message = "lost", "gone"
-    assert model.state() == {"pools": [report(3), report(7)], "connection": "lost", "message": "gone"}
+    assert model.state() == {
+        "pools": [report(3), report(7)],
+        "connection": "lost",
+        "message": "gone",
+        "apps": [],
+    }
 
 
 def test_the_state_some_time_after_the_newest_report_is_the_same_at_a_later_moment():
