@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from modal_nb.client import interrupts, lanes, loops
 from modal_nb.client.lanes import Lane
 from modal_nb.client.link import Link, LinkLost
+from modal_nb.client.running import in_ipython
 from modal_nb.client.session import Session
 from modal_nb.exception import ConnectionError, Error, RequestSizeError
 from modal_nb.protocol import messages as ms
@@ -23,6 +24,8 @@ R = TypeVar("R")
 #: a wait that was longer than this many seconds is no part of a row of failures
 _LONG = 30.0
 _TRIES = 3
+#: ipykernel notes an interrupt of an awaiting cell without waking its event loop: seconds until we do so
+_LOOK = 0.1
 #: bytes that every supervisor takes, whatever its bound
 _SURE = 16 * 1024**2
 
@@ -93,7 +96,7 @@ def _fetch(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.Content, lis
 
 async def _fetch_async(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.Content, list[Frame]]:
     loop = asyncio.get_running_loop()
-    tries = _TRIES
+    look, tries = _LOOK if in_ipython() else None, _TRIES
     while tries:
         began = time.monotonic()
         link = await _link(session)
@@ -101,7 +104,8 @@ async def _fetch_async(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.
         request = link.request(partial(loops.call_soon, loop, _settle, told))
         try:
             link.begin(request, plan.content(lane), plan.buffers)
-            await told
+            while not told.done():
+                await asyncio.wait((told,), timeout=look)
             return link.end(request, plan.answer)
         except LinkLost:
             await asyncio.to_thread(link.wait_closed, 1.0)

@@ -107,9 +107,9 @@ class Lines:
             lambda error: self._served(place, line, [error] * len(wants)),
         )
 
-    def wake_all(self, environment: str, name: str) -> None:
-        """Something may have changed in any partition of this Queue."""
-        for place in [place for place in self._lines if place[:2] == (environment, name)]:
+    def wake_all(self, of: Callable[[Place], bool] = lambda _: True) -> None:
+        """Something may have changed at these places."""
+        for place in list(filter(of, self._lines)):
             self.wake(place)
 
     def leave(self, client: Client, lane: str, number: int) -> None:

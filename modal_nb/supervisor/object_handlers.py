@@ -90,11 +90,16 @@ class ObjectHandlers:
 
     def _remove_of(self, owner: str) -> None:
         if owner not in map(owner_of, self._connected()):
-            self._store.run(lambda c: objects.remove_of(c, owner))
+            self._store.run(lambda c: objects.remove_of(c, owner), self._removed)
 
     def _remove_orphans(self) -> None:
         owners = {owner_of(client) for client in self._connected()}
-        self._store.run(lambda c: objects.remove_orphans(c, owners))
+        self._store.run(lambda c: objects.remove_orphans(c, owners), self._removed)
+
+    def _removed(self, _: None) -> None:
+        """Whoever waits for one that is gone is told."""
+        for lines in (self._getters, self._putters, self._readers):
+            lines.wake_all()
 
     # -- objects as such --------------------------------------------------------------------------------------------
 
@@ -192,7 +197,7 @@ class ObjectHandlers:
 
     def _queue_clear(self, client: Client, request: int, message: Message, asked: ob.QueueClear) -> None:
         def cleared(_: None) -> Answer:
-            self._putters.wake_all(asked.environment, asked.name)
+            self._putters.wake_all(lambda place: place[:2] == (asked.environment, asked.name))
             return _DONE
 
         self._run(client, request, lambda c, now: queues.clear(c, asked, now), cleared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pytest
 
 import modal_nb as modal
 from modal_nb.client import launcher
+from modal_nb.exception import NotFoundError
 from tests.chaos.storm import kill
 from tests.e2e import script
 from tests.e2e.home import until
@@ -108,6 +110,24 @@ def test_a_taker_that_is_killed_while_it_waits_takes_nothing_along(home, tmp_pat
     until(lambda: home.status().clients == before)
     line.put("left")
     assert line.get(timeout=30) == "left"
+
+
+OWNER = """
+import pickle, signal, modal_nb as modal
+with modal.Queue.ephemeral() as line:
+    print(pickle.dumps(line).hex(), flush=True)
+    signal.pause()
+"""
+
+
+def test_who_waits_for_an_ephemeral_one_is_told_when_its_owner_was_killed(tmp_path):
+    with script.start(tmp_path, OWNER) as process, ThreadPoolExecutor(1) as threads:
+        line = pickle.loads(bytes.fromhex(process.stdout.readline()))
+        waiting = threads.submit(line.get)
+        assert line.len() == 0
+        process.kill()
+        with pytest.raises(NotFoundError, match="the process that runs that"):
+            waiting.result()
 
 
 # -- the supervisor ---------------------------------------------------------------------------------------------------
