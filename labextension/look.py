@@ -112,6 +112,10 @@ PICTURES: dict[str, tuple[str, str, int, Callable[[Page], None]]] = {
     "hostile": ("hostile", "light", WIDE, nothing),
     "hostile-narrow": ("hostile", "dark", NARROW, nothing),
     "app": ("app", "dark", WIDE, nothing),
+    "deployed": ("deployed", "light", WIDE, nothing),
+    "absent": ("absent", "light", WIDE, nothing),
+    "everything": ("everything", "light", WIDE, nothing),
+    "everything-narrow": ("everything", "dark", NARROW, nothing),
 }
 
 

@@ -1,4 +1,4 @@
-// Shows the panel without Python: ?scene=busy|still|empty|idle|loading|lost|ended|asleep|error|pending|modes|held|several|fifty|hostile|app
+// Shows the panel without Python: ?scene=busy|still|empty|idle|loading|lost|ended|asleep|error|pending|modes|held|several|fifty|hostile|app|deployed|absent|everything
 // &theme=light|dark|none
 import panel from "../modal_nb/views/static/panel.js";
 import { FakeModel, Simulation } from "./simulation.js";
@@ -12,8 +12,7 @@ const scene = (SCENES[asked.get("scene")] ?? SCENES.busy)();
 const model = new FakeModel(structuredClone(scene.report));
 if (!scene.silent) {
   const simulation = new Simulation(model, scene.report.pools[0], scene.options);
-  const { connection, message, pools } = scene.report;
-  simulation.report = () => ({ pools, connection, message });
+  simulation.report = () => scene.report;
   if (scene.live) simulation.run();
 }
 panel.render({ model, el: document.getElementById("place") });

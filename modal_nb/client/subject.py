@@ -97,6 +97,15 @@ class Subject:
                 return f"the app {self.deployed[1]!r} has no {self.service!r}, only {', '.join(named)}"
         return ""
 
+    def headings(self, apps: list[Listed]) -> list[Listed]:
+        """Its apps as people see them, with the classes it is about; none where it is plain whose its pools are."""
+        if not self.everything and not any(app["version"] for app in apps):
+            return []
+        return [
+            {**app, "classes": [name for name in app["classes"] if self.service in ("", name)]}
+            for app in apps
+        ]
+
     def covers(self, report: Report) -> bool:
         """Whether the pool belongs to it, if the pool belongs to its app."""
         return (

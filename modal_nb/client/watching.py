@@ -85,8 +85,7 @@ class Watching:
             reports = {n: report for n, report in self._reports.items() if subscription.covers(report)}
             apps = subscription.meant(self._apps)
             connection, message = self._connection(subscription, apps)
-        told = subscription.subject.everything or any(app["version"] for app in apps)
-        return Seen(connection, message, reports, apps if told else [])
+        return Seen(connection, message, reports, subscription.subject.headings(apps))
 
     def _connection(self, subscription: Subscription, apps: list[Listed]) -> tuple[str, str]:
         """How the connection is, and one sentence for people."""

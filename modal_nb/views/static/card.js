@@ -56,7 +56,9 @@ export class PoolCard {
     this.memory = newMemory();
     this.fields = newEdits(pool.autoscaler);
     this.asks = new Map();
-    this.open = pool.state === "running" || room.cards.size === 0;
+    // beside other apps, what does nothing takes one line
+    const quiet = room.crowded() && !living(pool).length && !pool.queued;
+    this.open = !quiet && (pool.state === "running" || room.cards.size === 0);
     this.settings = new SettingsEditor(this.fields, {
       now: room.now, nextId: room.nextId, announce: room.announce,
       send: (name, values, id) => room.send(this.number, name, values, id),
@@ -132,7 +134,7 @@ export class PoolCard {
     const frozen = this.room.frozen();
     showText(this.service, pool.service || "(no name)", 60);
     showText(this.parameters, pool.parameters && `(${pool.parameters})`, 80);
-    showText(this.app, pool.app.name && `app ${pool.app.name}`, 60);
+    showText(this.app, this.origin(), 60);
     setAttribute(this.element, "data-state", pool.state);
     setGlyph(this.pillGlyph, pool.state);
     setText(this.pillWord, pool.state === "running" && frozen ? "was running" : PILLS[pool.state]);
@@ -150,6 +152,14 @@ export class PoolCard {
       frozen: frozen || pool.state === "gone", open: pool.state === "running",
     });
     this.list.tickFresh(this.room.clock(), this.span ?? 60);
+  }
+
+  /** The app, or below its heading the version that this pool is of, where that is another one. */
+  origin() {
+    const { app, version } = this.pool;
+    const listed = this.room.app(app.id);
+    if (!listed) return app.name && `app ${app.name}`;
+    return version && version !== listed.version ? `version ${version}` : "";
   }
 
   /** The options of the sentence in the type of code; it stays text. */

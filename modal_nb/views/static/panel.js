@@ -2,6 +2,7 @@
 import { applyDiff, readReport } from "./state.js";
 import { element, setAttribute, setText, showText } from "./elements.js";
 import { PoolCard } from "./card.js";
+import { Groups } from "./groups.js";
 import { age, cut, gist } from "./words.js";
 
 /** Milliseconds: two redraws of pictures a second; silence after which a panel is not called live. */
@@ -38,6 +39,7 @@ class Panel {
     this.room = {
       cards: this.cards, now: () => performance.now() / 1000, clock: () => this.clock(), nextId: () => (this.number += 1),
       send: (...command) => this.command(...command), announce: (text, calm) => this.announce(text, calm),
+      app: (id) => this.report.apps.find((app) => app.id === id), crowded: () => this.report.apps.length > 1,
       frozen: () => this.asleep || this.report.connection !== "connected",
     };
   }
@@ -45,11 +47,11 @@ class Panel {
   furnish() {
     this.banner = element("p", { class: "mnb-banner", role: "status", hidden: true });
     this.blank = element("div", { class: "mnb-blank", hidden: true });
-    this.pools = element("div", { class: "mnb-pools" });
+    this.groups = new Groups();
     this.voice = element("div", { class: "mnb-voice", "aria-live": "polite", "aria-atomic": "true" });
     // the notebook's own key bindings (such as D D: delete the cell) must not act while the focus is in here
     const attributes = { class: "mnb-panel", "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "Containers" };
-    this.element = element("div", attributes, this.banner, this.blank, this.pools, this.voice);
+    this.element = element("div", attributes, this.banner, this.blank, this.groups.element, this.voice);
     this.host.append(this.element);
   }
 
@@ -163,6 +165,7 @@ class Panel {
       this.cards.delete(pool);
     }
     for (const pool of this.report.pools.keys()) this.take(pool);
+    this.moved = true;
   }
 
   take(number) {
@@ -170,6 +173,7 @@ class Panel {
     const card = this.cards.get(number);
     if (card) card.take(pool);
     else this.cards.set(number, new PoolCard(pool, this.room));
+    this.moved ||= !card;
     this.dirty.add(number);
   }
 
@@ -224,11 +228,11 @@ class Panel {
     this.wasFrozen = frozen;
     setAttribute(this.element, "data-connection", state);
     const words = BANNERS[state] ?? (connection === "connected" ? message : "");
-    showText(this.banner, this.cards.size || state !== "connecting" ? [words, BANNERS[state] && message].filter(Boolean).join(" ") : "", 400);
+    showText(this.banner, this.cards.size || BANNERS[state] ? [words, BANNERS[state] && message].filter(Boolean).join(" ") : "", 400);
     setAttribute(this.banner, "hidden", !this.banner.textContent);
     if (this.cards.size) setAttribute(this.blank, "hidden", true);
     else if (state === "connecting") this.showBlank("loading", message || "Asking the supervisor\u2026");
-    else if (state === "connected") this.showBlank("empty", EMPTY);
+    else if (state === "connected" && (message || !this.report.apps.length)) this.showBlank("empty", message || EMPTY);
     else setAttribute(this.blank, "hidden", true);
   }
 
@@ -239,10 +243,11 @@ class Panel {
   }
 
   paintPools() {
+    if (this.moved) this.groups.update(this.report.apps, [...this.cards.values()].map((card) => [card.pool.app.id, card.element]));
+    this.moved = false;
     for (const pool of this.dirty) {
       const card = this.cards.get(pool);
       if (!card) continue;
-      if (!card.element.isConnected) this.pools.append(card.element);
       const fresh = card.span === undefined;
       card.paint();
       if (fresh) card.tick();

@@ -90,6 +90,7 @@ const READ = {
   app: (raw) => ({ id: text(record(raw).id), name: text(record(raw).name) }),
   service: text,
   parameters: text,
+  version: (raw) => number(raw),
   state: (raw) => (raw === "retired" || raw === "gone" ? raw : "running"),
   now: (raw) => number(raw),
   autoscaler: readAutoscaler,
@@ -115,6 +116,12 @@ export function readPool(raw) {
   return pool;
 }
 
+/** An app as a heading: whose the pools are. */
+function readApp(raw) {
+  const sent = record(raw);
+  return { id: text(sent.id), name: text(sent.name), origin: text(sent.origin), version: number(sent.version), classes: list(sent.classes).map(text) };
+}
+
 /** The whole synced report: pools by number, and how the connection is. */
 export function readReport(raw) {
   const sent = record(raw);
@@ -123,6 +130,7 @@ export function readReport(raw) {
     pools: new Map(pools.map((pool) => [pool.pool, pool])),
     connection: CONNECTIONS.includes(sent.connection) ? sent.connection : "connecting",
     message: text(sent.message),
+    apps: list(sent.apps).map(readApp),
   };
 }
 
