@@ -24,6 +24,8 @@ class Batches:
         self._lines: dict[int, tuple[int, float]] = {}
         #: a container died under a batch with them
         self._alone: set[int] = set()
+        #: they have left before, perhaps as a part of something larger
+        self._again: set[int] = set()
         #: the batch whose effects are being read; and with whom each one was sent last
         self._open: list[int] = []
         self._sent_with: dict[int, list[int]] = {}
@@ -33,8 +35,9 @@ class Batches:
 
     def split(self, input: int, rest: int) -> None:
         self._lines[rest] = self._lines[input]
-        if input in self._alone:
-            self._alone.add(rest)
+        for known in (self._alone, self._again):
+            if input in known:
+                known.add(rest)
 
     def suspects(self, running: list[int]) -> list[int]:
         """Who is to blame by itself for the death of its container; the others of a batch run alone from now on."""
@@ -46,7 +49,7 @@ class Batches:
                 blamed.append(input)
         return blamed
 
-    def sent(self, effect: fx.SendInput, attempts: dict[int, int]) -> int:
+    def sent(self, effect: fx.SendInput) -> int:
         """The first input of the batch that this one is sent with; itself where there is none."""
         line, _ = self._lines[effect.input]
         if (effect.following >= 0) != bool(line):
@@ -57,11 +60,12 @@ class Batches:
         self._open.append(effect.input)
         leader = self._open[0]
         if not effect.following:
-            self._closed(self._open, attempts)
+            self._closed(self._open)
+            self._again.update(self._open)
             self._open = []
         return leader
 
-    def _closed(self, batch: list[int], attempts: dict[int, int]) -> None:
+    def _closed(self, batch: list[int]) -> None:
         for input in batch:
             self._sent_with[input] = batch
         message, _, _ = self._world.spans[batch[0]]
@@ -76,11 +80,6 @@ class Batches:
         if alone and len(batch) > 1:
             raise Broken(f"{alone} may have killed a container and run with others")
         waited = self._world.now - min(self._lines[input][1] for input in batch)
-        again = any(attempts[input] > 1 for input in batch)
-        if (
-            size < batching.max_batch_size
-            and waited < batching.wait_ms / 1000 - _EPS
-            and not again
-            and not alone
-        ):
+        filled = size == batching.max_batch_size or waited >= batching.wait_ms / 1000 - _EPS
+        if not (filled or alone or self._again & set(batch)):
             raise Broken(f"I6: a batch of {size} left after {waited:.3f} s, before it was full or due")

@@ -16,8 +16,9 @@ from tests.scheduler.machine import Message, Work
 from tests.scheduler.witness import Witness
 from tests.scheduler.world import World
 
-#: steps after which a history that does not come to rest is a failure
-PATIENCE = 6_000
+#: steps after which a history that does not come to rest is a failure; calls of calls that are all tried again take
+#: some thousands
+PATIENCE = 20_000
 
 
 class History:

@@ -24,8 +24,8 @@ class ModelInput:
     #: which batched method it calls
     batch: int = 0
     attempt: int = 0
-    #: of a batch: its first one, in whose name its code runs
-    leader: ModelInput | None = None
+    #: all of its batch, as they were sent
+    unit: list[ModelInput] = field(default_factory=list)
     #: attempts that failed and were to be tried again
     failures: int = 0
     container: ModelContainer | None = None
@@ -78,14 +78,16 @@ class Model:
 
     def units(self, container: ModelContainer) -> list[int]:
         """What takes a slot each, in the order of sending: messages and batches."""
-        return list(dict.fromkeys(id(input.leader or input) for input in container.held))
+        return list(dict.fromkeys(id(input.unit) for input in container.held))
 
     def running(self, container: ModelContainer) -> list[ModelInput]:
         first = self.units(container)[: self.slots(container.pool)]
-        return [input for input in container.held if id(input.leader or input) in first]
+        return [input for input in container.held if id(input.unit) in first]
 
-    def code(self, input: ModelInput) -> ModelInput:
-        return input.leader or input
+    def code(self, input: ModelInput) -> ModelInput | None:
+        """In whose name its code makes calls: of a batch its first one, until that has its answer."""
+        first = input.unit[0]
+        return first if first.unit is input.unit else None
 
     def waiting(self) -> list[ModelInput]:
         return [input for input in self.inputs.values() if not input.over]
@@ -96,7 +98,7 @@ class Model:
     def asleep(self, container: ModelContainer) -> bool:
         """All that it runs may be waiting for calls of its own."""
         running = self.running(container)
-        return bool(running) and all(self.code(input).children for input in running)
+        return bool(running) and all(code is not None and code.children for code in map(self.code, running))
 
     # -- events
 
@@ -173,7 +175,7 @@ class Model:
     def _leave(self, input: ModelInput) -> None:
         assert input.container is not None
         input.container.held.remove(input)
-        input.container = input.leader = None
+        input.container, input.unit = None, []
         input.recalled = input.paused = False
         input.children.clear()
 
@@ -235,11 +237,12 @@ class Model:
         """Batches are of one method and no larger than they may be."""
         assert (effect.following >= 0) == bool(input.batch)
         if not input.batch:
+            input.unit = [input]
             return
         self.open.append(input)
-        input.leader = self.open[0]
-        assert input.batch == input.leader.batch
-        assert self.same(input.pool, input.leader.pool)
+        input.unit = self.open
+        assert input.batch == self.open[0].batch
+        assert self.same(input.pool, self.open[0].pool)
         if not effect.following:
             batching = self.specs[input.pool].batching[input.batch - 1][1]
             assert sum(one.count for one in self.open) <= batching.max_batch_size

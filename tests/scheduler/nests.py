@@ -84,9 +84,7 @@ class Nests:
     def asleep(self, book: Book) -> bool:
         """All that it runs waits for nested calls."""
         running = self._running(book)
-        return (
-            bool(running) and not book.killed and all(self.awaited(book.leader[input]) for input in running)
-        )
+        return bool(running) and not book.killed and all(self.awaited(book.code(input)) for input in running)
 
     def caught(self, pool_of: Callable[[int], int], cap_of: Callable[[int], int | None]) -> set[Hashable]:
         """Inputs from which nothing that moves can be reached."""
@@ -101,5 +99,5 @@ class Nests:
                 graph["pool", number] = [input for book in books for input in self._running(book)]
         for book in self._books.values():
             running = self._running(book)
-            graph |= {i: found for i in running if (found := self.awaited(book.leader[i]))}
+            graph |= {i: found for i in running if (found := self.awaited(book.code(i)))}
         return doomed(graph)

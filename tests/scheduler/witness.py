@@ -35,18 +35,23 @@ class Book:
         self.ready = self.stopped = self.killed = self.failed = self.ignored = False
         #: sent and not answered, in the order of sending: input -> (attempt, since when it runs)
         self.held: dict[int, tuple[int, float]] = {}
-        #: with whom each of them runs: the first one of its batch, or itself
-        self.leader: dict[int, int] = {}
+        #: with whom each of them runs: the first one of its batch, or itself, and that one's attempt
+        self.unit: dict[int, tuple[int, int]] = {}
         self.sends = 0
 
     def running(self, slots: int) -> list[int]:
         """What it holds but for what waits for a slot; a batch takes one."""
-        first = list(dict.fromkeys(self.leader[input] for input in self.held))[:slots]
-        return [input for input in self.held if self.leader[input] in first]
+        first = list(dict.fromkeys(self.unit[input] for input in self.held))[:slots]
+        return [input for input in self.held if self.unit[input] in first]
 
     def mates(self, input: int) -> list[int]:
         """The batch that it runs in, as far as it has no answer."""
-        return [other for other in self.held if self.leader[other] == self.leader[input]]
+        return [other for other in self.held if self.unit[other] == self.unit[input]]
+
+    def code(self, input: int) -> int:
+        """In whose name its code makes calls; 0: in nobody's, for the first one of its batch has its answer."""
+        first, attempt = self.unit[input]
+        return first if self.held.get(first, (0, 0.0))[0] == attempt else 0
 
 
 class Witness:
@@ -260,12 +265,13 @@ class Witness:
         self.nests.sent(effect.input)
         limits = self.world.specs[book.pool].limits
         slots = self._slots(book)
-        leader = book.leader[effect.input] = self.batches.sent(effect, self.attempts)
+        leader = self.batches.sent(effect)
+        book.unit[effect.input] = leader, self.attempts[leader]
         first = leader == effect.input
-        ahead = first and len({book.leader[other] for other in book.held}) >= slots
+        ahead = first and len({book.unit[other] for other in book.held}) >= slots
         book.held[effect.input] = (effect.attempt, inf if ahead else self.world.now)
         book.sends += first
-        units = len({book.leader[other] for other in book.held})
+        units = len({book.unit[other] for other in book.held})
         self.demand(units <= slots + (effect.following < 0), "I6: a container holds more than it may")
         if ahead:
             idle = [v for v in self.world.scheduler.containers(book.pool) if v.state is ContainerState.IDLE]
