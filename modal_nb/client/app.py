@@ -227,15 +227,13 @@ class App(Entrypoints, Shown):
         """Run the app for the length of a ``with`` or ``async with`` block, then stop its containers.
 
         ``name``: what people see in place of the app's own. Works inside a notebook whose app already
-        runs by itself, and then ends only the containers of the block. ``detach``, ``interactive``,
-        ``client`` and ``environment_name`` are refused: InvalidError.
+        runs by itself, and then ends only the containers of the block. ``client``: a
+        ``modal_nb.Client(home=...)`` to run in another home. ``detach``, ``interactive`` and
+        ``environment_name`` are refused: InvalidError.
         """
-        leave_out(
-            "run", client=client, detach=detach, interactive=interactive, environment_name=environment_name
-        )
-        return AppRun(
-            self, self._running, checks.object_name("App", name) if name is not None else self._name
-        )
+        leave_out("run", detach=detach, interactive=interactive, environment_name=environment_name)
+        shown = checks.object_name("App", name) if name is not None else self._name
+        return AppRun(self, self._running, shown, client)
 
     def running(self) -> RunningApp | None:
         """What runs of this app now, the innermost; an including app counts. None if the app does not run."""

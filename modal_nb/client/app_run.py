@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import running
+from modal_nb.client.client import checked_client, session_of
 from modal_nb.exception import InvalidError
 from modal_nb.runtime.context import is_local
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 class AppRun:
     """A run of an app, from the start of a ``with`` or ``async with`` block to its end; gives the app."""
 
-    def __init__(self, app: App, runs: list[RunningApp], name: str | None) -> None:
+    def __init__(self, app: App, runs: list[RunningApp], name: str | None, client: Any = None) -> None:
+        """InvalidError for a ``client`` that is none."""
+        checked_client(client)
+        self._client = client
         self._app = app
         self._runs = runs
         self._name = name
@@ -55,7 +59,7 @@ class AppRun:
             )
         if self._run is not None:
             raise InvalidError("This app.run() is entered already; write app.run() again for another run")
-        self._run = running.start(self._app, name=self._name)
+        self._run = running.start(self._app, self._name, session_of(self._client))
         self._runs.append(self._run)
 
     def _stop(self) -> None:

@@ -50,8 +50,12 @@ class Client:
 
 def session_of(client: Any) -> sessions.Session:
     """The session of ``client``, or of this process. InvalidError for what is no Client."""
-    if client is None:
-        return sessions.current()
-    if not isinstance(client, Client):
+    known = checked_client(client)
+    return sessions.current() if known is None else known._session()  # noqa: SLF001 - our own class
+
+
+def checked_client(client: Any) -> Client | None:
+    """InvalidError for what is neither a Client nor None."""
+    if client is not None and not isinstance(client, Client):
         raise InvalidError(f"`client` must be a modal_nb.Client(home=...), not {client!r}")
-    return client._session()  # noqa: SLF001 - our own class
+    return client

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 from modal_nb.client import references
-from modal_nb.client.client import Client
+from modal_nb.client.client import checked_client
 from modal_nb.client.declaration import Declaration, Lookup, served_names
 from modal_nb.client.handle import Handle
 from modal_nb.client.obj import Obj
@@ -15,7 +15,7 @@ from modal_nb.client.removed import Renamed
 from modal_nb.client.showing import Shown
 from modal_nb.client.subject import Subject, of_cls
 from modal_nb.client.typed_class import variant
-from modal_nb.exception import InvalidError, UsageError
+from modal_nb.exception import UsageError
 from modal_nb.runtime.parameter import Parameter
 from modal_nb.runtime.partial_function import PartialFunction
 from modal_nb.spec import checks
@@ -211,9 +211,7 @@ def by_name(
         checks.integer("version", version, 1)
     if environment_name is not None:
         checks.object_name("Environment", environment_name)
-    if client is not None and not isinstance(client, Client):
-        raise InvalidError(f"`client` must be a modal_nb.Client(home=...), not {client!r}")
-    lookup = Lookup(app_name, environment_name, version, client, what)
+    lookup = Lookup(app_name, environment_name, version, checked_client(client), what)
     return Declaration(name, None, None, None, lookup=lookup)
 
 

@@ -45,12 +45,18 @@ class DeployedApp(RunningApp):
         for pool in self.pools.values():
             pool.number = 0
         self.number = 0
-        with contextlib.suppress(NotFoundError):
-            asked = dp.ClassLookup(environment=self.environment, app_name=self.name, name="")
-            found, _ = link.ask(asked, dp.LookedUp)
-            self.number, self.id = found.app, found.app_id
-            for declared in self.declared.values():
-                link.ask(declared.request(self.number), ms.Done, [declared.data])
+        with contextlib.suppress(Error):  # who uses it is told
+            self.know(link)
+
+    def know(self, link: Link) -> None:
+        """Find out its number, if it is not known. NotFoundError if it is not deployed any more."""
+        if self.number:
+            return
+        asked = dp.ClassLookup(environment=self.environment, app_name=self.name, name="")
+        found, _ = link.ask(asked, dp.LookedUp)
+        self.number, self.id = found.app, found.app_id
+        for declared in self.declared.values():
+            link.ask(declared.request(self.number), ms.Done, [declared.data])
 
     def stop(self) -> None:
         """End it for everybody; returns when no container of it is left."""
@@ -108,12 +114,6 @@ def again(declaration: Declaration) -> Found:
     return made
 
 
-def app_of(session: Session, environment: str, name: str, key: str) -> DeployedApp:
-    """The one record of a deployed app in this process; ``key`` in hex."""
-    made = _apps.get((session, environment, name))
-    if made is None or made.key.hex() != key:
-        made = _apps[session, environment, name] = DeployedApp(session, environment, name, bytes.fromhex(key))
-    return made
 def look(declaration: Declaration, link: Link) -> ClassRecord | None:
     """The record of a looked-up class, for views: nothing is started or remembered. None where there is none."""
     lookup = declaration.lookup
@@ -135,6 +135,12 @@ def _asking_for(declaration: Declaration, lookup: Lookup) -> dp.ClassLookup:
     )
 
 
+def app_of(session: Session, environment: str, name: str, key: str) -> DeployedApp:
+    """The one record of a deployed app in this process; ``key`` in hex."""
+    made = _apps.get((session, environment, name))
+    if made is None or made.key.hex() != key:
+        made = _apps[session, environment, name] = DeployedApp(session, environment, name, bytes.fromhex(key))
+    return made
 
 
 def _check_python(declaration: Declaration, theirs: str) -> None:

@@ -63,13 +63,17 @@ class Pool:
         """Tell the supervisor of it. UnsupportedOptionError when the back end cannot honour an option."""
         try:
             self.number = self.app.session.ask(self._opening, ms.PoolOpened, [self._load]).pool
-        except (ConflictError, NotFoundError):  # it was looked up before a newer version came, or the app was stopped
+        except (
+            ConflictError,
+            NotFoundError,
+        ):  # it was looked up before a newer version came, or the app was stopped
             if self.renew is None:
                 raise
             self.reopen(self.app.session.link())
 
     def reopen(self, link: Link) -> None:
         """Tell a new supervisor of it; of a class that is found by name, what the name means now."""
+        self.app.know(link)
         for _ in range(_TRIES if self.renew else 1):
             if self.renew is not None:
                 self.renew(self)

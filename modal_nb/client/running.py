@@ -60,6 +60,9 @@ class RunningApp:
         for pool in self.pools.values():
             pool.reopen(link)
 
+    def know(self, link: Link) -> None:
+        """Called before a pool of it is opened again: a supervisor that is told of it knows its number."""
+
     def stop(self) -> None:
         """End it: what runs is cancelled, exit hooks run; returns when no container of it is left."""
         if self.stopped:

@@ -39,7 +39,8 @@ class SpawnedCall:
         self.id = self._session.kept.next_stored_id()
         self._sent = 0
         self._accepted = threading.Condition()
-        self._open = 0
+        #: inputs on their way, and whether one has arrived
+        self._open, self._any = 0, False
         self._error: BaseException | None = None
         self._watchers: dict[int, Callable[[], None]] = {}
 
@@ -76,6 +77,8 @@ class SpawnedCall:
     def drop(self) -> None:
         """Give it up: what has arrived is cancelled."""
         self._session.cancel_for(self)
+        if not (self._open or self._any):
+            return
         with contextlib.suppress(exception.NotFoundError):  # nothing of it has arrived
             self._session.ask(dp.CallCancel(call=self.id, indexes=[], terminate=False), ms.Done)
 
@@ -97,6 +100,7 @@ class SpawnedCall:
         assert isinstance(call, _Spawn)
         with self._accepted:
             self._open -= 1
+            self._any = self._any or error is None
             self._error = self._error or error
             tell = self._watchers.pop(call.head.index, None)
             self._accepted.notify_all()

@@ -17,6 +17,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol import objects as ob
 from modal_nb.protocol.codec import Message, MessageRefused
 from modal_nb.protocol.stream import Packet
+from modal_nb.supervisor import reports
 from modal_nb.supervisor.records import App, Client, Pool
 from modal_nb.supervisor.settings import Settings
 
@@ -52,6 +53,10 @@ class Durable:
         self._loop = loop
         self._connected = connected
         self._loaded = False
+        #: what earlier supervisors have left was taken over, or there was nothing
+        self._whole = False
+        self._mending = asyncio.Lock()
+        self._later: set[asyncio.Task[None]] = set()
 
     @cached_property
     def _stored(self) -> Stored:
@@ -70,9 +75,10 @@ class Durable:
     async def restore(self) -> None:
         """Take over what earlier supervisors have left. A store that cannot be read stops nobody but its users."""
         if not self._settings.store.exists():
+            self._whole = True
             return
         try:
-            await self._stored.restore()
+            await self._mend()
         except Error as error:
             log.error("nothing deployed is taken over: %s", error)
 
@@ -81,7 +87,29 @@ class Durable:
 
     def answer(self, client: Client, request: int, message: Message, asked: Any) -> None:
         """A request about what is stored; it is answered later."""
+        if self._whole:
+            self._stored.handlers[type(asked)](client, request, message, asked)
+            return
+        later = self._loop.create_task(self._answer_when_whole(client, request, message, asked))
+        self._later.add(later)
+        later.add_done_callback(self._later.discard)
+
+    async def _answer_when_whole(self, client: Client, request: int, message: Message, asked: Any) -> None:
+        """The store could not be read before: perhaps somebody has mended it."""
+        try:
+            await self._mend()
+        except Error as error:
+            reports.refuse(client, request, error)
+            self._reactor.flush()
+            return
         self._stored.handlers[type(asked)](client, request, message, asked)
+
+    async def _mend(self) -> None:
+        """Take over what is stored, once."""
+        async with self._mending:
+            if not self._whole:
+                await self._stored.restore()
+                self._whole = True
 
     # -- pools and calls of deployed apps ---------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Run:
 def runs(monkeypatch):
     made = []
 
-    def start(app, name=None):
+    def start(app, name=None, session=None):
         made.append(Run(app, name))
         return made[-1]
 
@@ -209,11 +209,12 @@ def test_one_run_is_entered_once(runs):
         assert "entered already" in refusal(InvalidError, run.__enter__)
 
 
-@pytest.mark.parametrize(
-    "given", [{"detach": True}, {"interactive": True}, {"client": object()}, {"environment_name": "dev"}]
-)
+@pytest.mark.parametrize("given", [{"detach": True}, {"interactive": True}, {"environment_name": "dev"}])
 def test_what_a_run_cannot_do_is_refused_by_name(given):
     assert f"app.run({next(iter(given))}=" in refusal(InvalidError, modal.App("zoo").run, **given)
+    assert "`client` must be a modal_nb.Client(home=...), not 7" in refusal(
+        InvalidError, modal.App("zoo").run, client=7
+    )
 
 
 def test_an_app_is_not_run_inside_a_container(runs, monkeypatch):

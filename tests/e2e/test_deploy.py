@@ -230,6 +230,10 @@ def test_a_client_is_another_home(home, name, tmp_path):
     assert till(name, client=other)().sell.remote(3) == (1, "EUR", 3)
     call = till(name, client=other)().sell.spawn(4)
     assert call.get() == modal.FunctionCall.from_id(call.object_id, client=other).get() == (1, "EUR", 4)
+    app = shop(name + "-runs")
+    with app.run(client=other):
+        assert app.registered_classes["Till"]().sell.remote(2) == (1, "EUR", 2)
+        assert not [one for one in home.status().apps if one.name == app.name]
     script.run(tmp_path, f"import os; os.environ['MODAL_NB_HOME'] = {str(tmp_path / 'other')!r}\n" + STOP)
 
 

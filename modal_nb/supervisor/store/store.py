@@ -34,7 +34,7 @@ Operation = Callable[[Connection], T]
 #: operations in one transaction, at most
 _MOST = 500
 #: milliseconds that another process may hold the file
-_BUSY = 5000
+_BUSY = 3000
 
 
 @dataclass(slots=True)
