@@ -175,7 +175,7 @@ def test_a_cancelled_start_leaves_nothing_running(monkeypatch, runs):
         started, go_on = asyncio.Event(), __import__("threading").Event()
         fast = app_run.running.start
 
-        def slow(app, name=None):
+        def slow(app, name=None, session=None):
             loop.call_soon_threadsafe(started.set)
             go_on.wait()
             return fast(app, name)
