@@ -223,6 +223,43 @@ def test_how_inputs_run_is_one_more_line_where_it_is_not_as_everywhere():
     assert "batches" not in render.text("x")
 
 
+def app(**fields):
+    known = {
+        "id": "ap-2-abcdef",
+        "name": "digits",
+        "origin": "deployed in main, version 3",
+        "classes": ["Forest"],
+    }
+    return {**known, **fields}
+
+
+def test_pools_stand_below_their_apps():
+    model = PoolModel()
+    pools = {3: report(3, version=2), 4: report(4, app={"id": "ap-9", "name": "x"}, service="Other")}
+    model.replace("connected", "", pools, [app(id="ap-1", name="bare", classes=["A", "B"]), app()])
+    texts = [text for text in Reader(render.page("everything", model.state())).texts if text.strip()]
+    heads = [text for text in texts if text.startswith(("app ", "deployed", "; no pool", "Forest", "Other"))]
+    assert heads == [
+        "app bare",
+        "deployed in main, version 3",
+        "; no pool yet of A, B",
+        "app digits",
+        "deployed in main, version 3",
+        "Forest · trees=200 · version 2",
+        "Other · trees=200",
+    ]
+
+
+@pytest.mark.parametrize("hostile", STRINGS, ids=range(len(STRINGS)))
+def test_a_hostile_name_of_an_app_is_text(hostile):
+    model = PoolModel()
+    model.replace("connected", hostile, {}, [app(name=hostile, origin=hostile, classes=[hostile])])
+    read = Reader(render.page("x", model.state()))
+    assert set(read.tags) <= ALLOWED
+    assert render.plain(f"app {hostile}") in read.texts
+    assert render.plain(hostile) in read.texts
+
+
 def test_an_empty_panel_says_so_and_a_disconnected_one_says_why():
     assert "no container yet" in render.page("x", state())
     assert "it is gone" in render.page("x", state(report(), connection="lost", message="it is gone"))
