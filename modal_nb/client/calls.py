@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from modal_nb.client.interrupts import acquire
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.kinds import dump_total
 from modal_nb.protocol.stream import Kind, Packet, body_of, packet, prefix, size_of
@@ -108,7 +109,7 @@ class Waiter:
 
     def wait(self) -> Packet:
         """The result; on the main thread an interrupt ends the wait."""
-        self._lock.acquire()
+        acquire(self._lock)
         if self.error is not None:
             raise self.error
         assert self.result is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import loops, outcome
 from modal_nb.client.gather import MOST_OUTSTANDING, Gatherer
-from modal_nb.client.interrupts import surely
+from modal_nb.client.interrupts import surely, take
 from modal_nb.client.sequence import Answer, Sequencer
 from modal_nb.protocol.stream import Packet
 
@@ -59,7 +59,7 @@ class Fanout:
             try:
                 feeder.start()
                 while not intake.complete:
-                    for answer in intake.open(letters.get()):
+                    for answer in intake.open(take(letters)):
                         yield self._give(answer)
                 intake.check()
             finally:

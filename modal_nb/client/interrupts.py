@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+
+class Lock(Protocol):
+    """Of ``threading``, also a semaphore."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+
+#: seconds after which a wait looks up. An interrupt that comes between Python's last look for signals and the system
+#: call that waits does not end that call; it is noticed when the next one begins
+_SLICE = 0.5
 #: so many interrupts in the middle of one act mean that it hangs
 _MOST = 20
+
+
+def acquire(lock: Lock) -> None:
+    """``lock.acquire()`` that no interrupt is lost in."""
+    while not lock.acquire(timeout=_SLICE):
+        pass
+
+
+def take(letters: queue.SimpleQueue[T], seconds: float | None = None) -> T:
+    """``letters.get()`` that no interrupt is lost in. Raises queue.Empty after ``seconds``; None: never."""
+    if seconds is None:
+        while True:
+            try:
+                return letters.get(timeout=_SLICE)
+            except queue.Empty:
+                continue
+    limit = time.monotonic() + seconds
+    while (left := limit - time.monotonic()) > _SLICE:
+        try:
+            return letters.get(timeout=_SLICE)
+        except queue.Empty:
+            continue
+    return letters.get(timeout=left) if left > 0 else letters.get_nowait()
+
+
+def await_event(event: threading.Event) -> None:
+    """``event.wait()`` that no interrupt is lost in."""
+    while not event.wait(_SLICE):
+        pass
 
 
 def surely(act: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from modal_nb import exception
+from modal_nb.client.interrupts import await_event
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Frame, MessageRefused
 from modal_nb.protocol.requests import MSG_TYPES
@@ -85,7 +86,7 @@ class Link:
         request = Request(next(self._numbers))
         try:
             self.begin(request, content, buffers)
-            request.done.wait()
+            await_event(request.done)
         finally:
             self.forget(request)
         return self.end(request, answer)

@@ -15,6 +15,7 @@ import msgspec
 from modal_nb import exception
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
+from modal_nb.client.interrupts import await_event
 from modal_nb.client.kept import Outcome, Tell
 from modal_nb.client.lookups import app_of
 from modal_nb.client.pool import Pool
@@ -27,6 +28,10 @@ from modal_nb.spec.pool import PoolSpec
 
 if TYPE_CHECKING:
     from modal_nb.client.session import Session
+
+
+#: seconds
+_LOOK = 0.5
 
 
 class SpawnedCall:
@@ -70,7 +75,7 @@ class SpawnedCall:
         """Wait until all are on disk. Raises what one was refused with."""
         with self._accepted:
             while self._open:
-                self._accepted.wait()
+                self._accepted.wait(_LOOK)  # an interrupt may come just before it waits
         if self._error is not None:
             raise self._error
 
@@ -188,7 +193,7 @@ class _Watch:
 
     def first(self) -> Outcome | None:
         """The outcome, if the first answer is one."""
-        self._answered.wait()
+        await_event(self._answered)
         return None if self._told_later else self._outcome
 
     def deliver(self, call: Call, result: Packet) -> None:

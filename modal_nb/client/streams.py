@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import loops
-from modal_nb.client.interrupts import or_undo, surely
+from modal_nb.client.interrupts import or_undo, surely, take
 from modal_nb.client.reading import Letter, Reading
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Items(_Stream, Iterator[Any]):
             self._begun = True
             self._reading.begin()
         while True:
-            found, value = self._reading.take(self._letters.get())
+            found, value = self._reading.take(take(self._letters))
             if found:
                 return True, value
             if value:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from modal_nb.client.interrupts import or_undo
+from modal_nb.client.interrupts import or_undo, take
 from modal_nb.client.kept import KeptCall, Outcome
 from modal_nb.client.stored import StoredCall
 
@@ -29,7 +29,7 @@ def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
         found = call.watch(index, tell)
         if found is not None:
             return found
-        return letters.get(timeout=_bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
+        return take(letters, _bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
 
     try:
         return or_undo(taken, lambda: call.cancel([index]), KeyboardInterrupt)
@@ -82,14 +82,14 @@ def gather(calls: Sequence[AnyCall]) -> list[Any]:
     tells = [partial(_put, letters, position) for position in range(len(calls))]
     results: list[Any] = [None] * len(calls)
 
-    def take() -> None:
+    def collect() -> None:
         __tracebackhide__ = True
         for tell, call in zip(tells, calls, strict=True):
             found = call.watch(0, tell)
             if found is not None:
                 tell(found)
         for _ in calls:
-            position, found = letters.get()
+            position, found = take(letters)
             results[position] = calls[position].value(found)
 
     def cancel() -> None:
@@ -97,7 +97,7 @@ def gather(calls: Sequence[AnyCall]) -> list[Any]:
             call.cancel([0])
 
     try:
-        or_undo(take, cancel, KeyboardInterrupt)
+        or_undo(collect, cancel, KeyboardInterrupt)
     finally:
         for tell, call in zip(tells, calls, strict=True):
             call.unwatch(0, tell)

@@ -13,7 +13,7 @@ TWICE = """
 import os, random, signal, sys, threading, time
 from pathlib import Path
 import modal_nb as modal
-from modal_nb.client import waiting
+from modal_nb.client import interrupts, waiting
 
 app = modal.App("twice")
 folder, dice = Path({folder!r}), random.Random(3)
@@ -46,7 +46,7 @@ def begun(name):
 def is_waited_for(name):
     # what was spawned and is not waited for yet goes on, as it should
     frame = sys._current_frames()[threading.main_thread().ident]
-    return not name.startswith("get") or frame.f_code.co_filename == waiting.__file__
+    return not name.startswith("get") or frame.f_code.co_filename in (waiting.__file__, interrupts.__file__)
 
 def press_twice(name):
     while not (begun(name) and is_waited_for(name)):

@@ -110,7 +110,7 @@ def test_others_in_a_killed_container_run_elsewhere(home, tmp_path):
 
 _INTERRUPTED = """
 import modal_nb as modal, os, signal, sys, threading, time
-from modal_nb.client import waiting
+from modal_nb.client import interrupts, waiting
 app = modal.App("interrupted")
 
 @app.cls(max_containers=1)
@@ -134,7 +134,7 @@ def interrupt_when_begun(path):
 
 def is_waiting():
     frame = sys._current_frames()[threading.main_thread().ident]
-    return frame.f_code.co_filename == waiting.__file__
+    return frame.f_code.co_filename in (waiting.__file__, interrupts.__file__)
 
 def interrupted(path, wait):
     threading.Thread(target=interrupt_when_begun, args=(path,)).start()
