@@ -85,7 +85,7 @@ def interrupt(method, ready):
 
     def press():
         ready()
-        until(lambda: sys._current_frames()[main].f_code.co_name == "_next")
+        until(lambda: sys._current_frames()[main].f_code.co_name in ("_next", "take"))
         signal.pthread_kill(main, signal.SIGINT)
 
     items = method.remote_gen()
