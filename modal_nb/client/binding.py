@@ -96,7 +96,8 @@ def _bind_deployed(instance: Instance, declaration: Declaration) -> Pool:
     with _lock:
         found = lookups.find(declaration)
         key, request, load = _looked_up(instance, declaration, found)
-        at = key if request.follows else f"{key}@{found.version}"
+        # never the pool of a local handle, which stays with its own code
+        at = f"by name {key}" if request.follows else f"by name {key}@{found.version}"
         pool = found.run.pools.get(at)
         if pool is None:
             pool = Pool(found.run, request, load())

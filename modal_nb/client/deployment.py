@@ -74,8 +74,8 @@ def _deploy(
             plain = {"launch": None, "variables": None, "load_parts": len(frames)}
             pools.append(msgspec.structs.replace(request, **plain))
             loads.append(b"".join(body_of(frames)))
-    told = [_told(declaration, named=True) for declaration in declarations]
-    told += _referred({(one.name, one.digest) for one, _ in told})
+    told = [_told(declaration, run.environment, named=True) for declaration in declarations]
+    told += _referred({(one.name, one.digest) for one, _ in told}, run.environment)
     asked = dp.Deploy(
         environment=run.environment,
         app_name=run.name,
@@ -101,11 +101,14 @@ def declared(app: App) -> list[Declaration]:
     return found
 
 
-def _told(declaration: Declaration, *, named: bool) -> tuple[dp.DeployedClass, bytes]:
+def _told(declaration: Declaration, environment: str, *, named: bool) -> tuple[dp.DeployedClass, bytes]:
     """A class as the supervisor is told of it, and what its callers need of it."""
     record, variables = classes.record_here(declaration)
     launch: ms.Launch | None = classes.launch_here(include_source=record.options.include_source)
     assert launch is not None
+    # look-ups of its code are made in its own environment
+    here = dict.fromkeys(("MODAL_ENVIRONMENT", "MODAL_NB_ENVIRONMENT"), environment)
+    launch = msgspec.structs.replace(launch, environ=launch.environ | here)
     told = dp.DeployedClass(
         name=declaration.name,
         digest=record.digest,
@@ -117,12 +120,12 @@ def _told(declaration: Declaration, *, named: bool) -> tuple[dp.DeployedClass, b
     return told, pickler.dumps(classes.whole(record, declaration.user_cls))
 
 
-def _referred(known: set[tuple[str, str]]) -> list[tuple[dp.DeployedClass, bytes]]:
+def _referred(known: set[tuple[str, str]], environment: str) -> list[tuple[dp.DeployedClass, bytes]]:
     """Classes of other apps that code of this one refers to: they go along, for their own app may end."""
     more = []
     while references.any_untold():
         for digest, declaration in references.take_untold():
             if (declaration.name, digest) not in known and declaration.lookup is None:
                 known.add((declaration.name, digest))
-                more.append(_told(declaration, named=False))
+                more.append(_told(declaration, environment, named=False))
     return more

@@ -109,8 +109,16 @@ def _failed(method: str, failure: Failure, resources: Resources) -> BaseExceptio
                 "waits for a call that waits for this pool; raise `max_containers`, call with `.local()` instead of "
                 "`.remote()`, or let a container serve several inputs at a time"
             )
-        case other:
-            return exception.ExecutionError(f"{method} failed: {other} {failure.cause}")
+        case _:
+            return _rare(method, failure)
+
+
+def _rare(method: str, failure: Failure) -> BaseException:
+    if failure.kind == "data_lost":
+        return exception.DataLossError(
+            f"the arguments of {method} are not on disk any more, so it was not run: make the call again"
+        )
+    return exception.ExecutionError(f"{method} failed: {failure.kind} {failure.cause}")
 
 
 def _tail(failure: Failure) -> str:

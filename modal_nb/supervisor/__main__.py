@@ -49,6 +49,8 @@ class Supervisor:
         self._loop = loop
         self._done = loop.create_future()
         self._ending = False
+        #: clients find it
+        self.serves = asyncio.Event()
         self._idle: asyncio.TimerHandle | None = None
         epoch = "".join(secrets.choice(_EPOCH_LETTERS) for _ in range(6))
         self.key = secrets.token_bytes(32)
@@ -76,6 +78,7 @@ class Supervisor:
         await self.handlers.durable.restore()
         self.gateway.listen()
         self._publish()
+        self.serves.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.end)
         self._consider_ending()
@@ -93,6 +96,7 @@ class Supervisor:
             self._finish()
             return
         self._ending = True
+        self.handlers.durable.end()
         self.reactor.feed(ShutdownBegan())
         self.reactor.flush()
         self._consider_ending()
@@ -164,7 +168,9 @@ def _run_in_a_loop(serving: Coroutine[Any, Any, None]) -> None:
 async def _serve(settings: Settings, honoured: frozenset[str], ready: int) -> None:
     supervisor = Supervisor(settings, asyncio.get_running_loop(), honoured)
     serving = asyncio.ensure_future(supervisor.run())
-    await asyncio.sleep(0)
+    await asyncio.wait(
+        [serving, asyncio.ensure_future(supervisor.serves.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
     if ready >= 0:
         os.write(ready, b"1")
         os.close(ready)

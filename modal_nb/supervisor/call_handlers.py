@@ -53,7 +53,8 @@ class CallHandlers:
 
     def _cancel(self, client: Client, request: int, message: Message, asked: dp.CallCancel) -> None:
         def cancelled(pending: list[int]) -> ms.Done:
-            indexes = [index for index in asked.indexes or pending if index in pending]
+            waits = set(pending)
+            indexes = [index for index in asked.indexes or pending if index in waits]
             self._keeper.cancel(asked.call, indexes, terminate=asked.terminate)
             return ms.Done()
 

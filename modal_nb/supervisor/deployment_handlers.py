@@ -13,13 +13,15 @@ import msgspec
 from modal_nb.exception import Error, NotFoundError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
-from modal_nb.protocol.codec import Message
+from modal_nb.protocol.codec import Codec, Message
 from modal_nb.scheduler import events as ev
-from modal_nb.supervisor import reports
+from modal_nb.supervisor import outcomes, reports
 from modal_nb.supervisor.deployments import Deployments
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import App, Client, DeclaredClass
+from modal_nb.supervisor.store import calls
 from modal_nb.supervisor.store import deployments as rows
+from modal_nb.supervisor.store.blobs import Blobs
 from modal_nb.supervisor.store.private import PrivateFiles
 from modal_nb.supervisor.store.store import Store
 
@@ -31,6 +33,7 @@ class DeploymentHandlers:
         self,
         store: Store,
         private: PrivateFiles,
+        blobs: Blobs,
         reactor: Reactor,
         deployments: Deployments,
         check: Callable[[str, list[str]], None],
@@ -38,6 +41,7 @@ class DeploymentHandlers:
         """``check`` raises for options of a class that the back end does not honour."""
         self._store = store
         self._private = private
+        self._blobs = blobs
         self._reactor = reactor
         self._deployments = deployments
         self._check = check
@@ -96,7 +100,15 @@ class DeploymentHandlers:
         )
 
     def _stop(self, client: Client, request: int, message: Message, asked: dp.DeployedAppStop) -> None:
-        def stopped(_: None) -> None:
+        def stop(connection: Any) -> list[str]:
+            row = rows.stop(connection, asked.environment, asked.app_name)
+            key = rows.whose(connection, row)[2]
+            end = outcomes.failed(Codec(key, "store"), ms.Failure(kind="app_stopped"))
+            return calls.settle_all(connection, row, end, time.time())
+
+        def stopped(files: list[str]) -> None:
+            self._blobs.remove(files)
+            self._store.run(lambda c: self._private.keep_only(rows.private_files(c)))
             app = self._deployments.apps.pop((asked.environment, asked.app_name), None)
             if app is None:
                 self._answer(client, request, ms.Done())
@@ -105,11 +117,7 @@ class DeploymentHandlers:
             self._reactor.feed(ev.AppStopped(app.number))
             self._reactor.flush()
 
-        self._store.run(
-            lambda c: rows.stop(c, asked.environment, asked.app_name),
-            stopped,
-            partial(self._refuse, client, request),
-        )
+        self._store.run(stop, stopped, partial(self._refuse, client, request))
 
     def _create_environment(
         self, client: Client, request: int, message: Message, asked: dp.EnvironmentCreate

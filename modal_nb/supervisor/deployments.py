@@ -18,6 +18,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec
 from modal_nb.scheduler import events as ev
 from modal_nb.spec import ids
+from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.scaling import Autoscaler
 from modal_nb.supervisor.opening import open_pool
 from modal_nb.supervisor.reactor import Reactor
@@ -37,6 +38,8 @@ class Deployments:
         self._private = private
         self._reactor = reactor
         self._epoch = epoch
+        #: takes what is kept and was never sent from a pool to the newest one
+        self.move: Callable[[Pool, Pool], None] = lambda _old, _new: None
         #: (environment, name) -> app
         self.apps: dict[tuple[str, str], App] = {}
 
@@ -57,14 +60,26 @@ class Deployments:
         ):
             return asked
         mark = f"@{asked.version or asked.digest}"
-        spec = dataclasses.replace(asked.spec, key=asked.spec.key + mark, lineage=asked.spec.lineage + mark)
-        return msgspec.structs.replace(asked, spec=spec)
+        return msgspec.structs.replace(asked, spec=_beside(asked.spec, mark, key=True))
+
+    def again(self, pool: Pool) -> Pool | None:
+        """A pool that has gone, for inputs that were accepted in that moment; None if its app has gone, too."""
+        app = pool.app
+        if self._reactor.apps.get(app.number) is not app:
+            return None
+        spec = _beside(pool.spec, f"@{pool.version}")
+        asked = ms.PoolOpen(app=app.number, spec=spec, load_parts=pool.load_parts)
+        found, _ = open_pool(self._reactor, app, asked, pool.launch, pool.load)
+        found.version, found.superseded = pool.version, True
+        return found
 
     def opened(self, pool: Pool, asked: ms.PoolOpen, *, new: bool) -> None:
         """A client has opened it: remember how, so that it comes back with what waits for it."""
         deployment = pool.app.deployment
         assert deployment is not None
-        version = asked.version or deployment.version
+        # 0: a definite digest that is not the newest one's
+        current = deployment.named.get(asked.name) == asked.digest
+        version = asked.version or (deployment.version if current else 0)
         if not new and pool.version == version:
             return
         pool.version, pool.superseded = version, False
@@ -112,12 +127,7 @@ class Deployments:
             if waited or base or settings.min_containers:
                 self._set(self._open(app, pool), pool.autoscaler)
         elif waited:
-            spec = dataclasses.replace(
-                pool.request.spec,
-                # it must not take the place of the newest version's
-                lineage=f"{pool.request.spec.lineage}@{pool.version}",
-                autoscaler=dataclasses.replace(settings, min_containers=0, buffer_containers=0),
-            )
+            spec = _beside(pool.request.spec, f"@{pool.version}")
             request = msgspec.structs.replace(pool.request, spec=spec)
             self._open(app, dataclasses.replace(pool, request=request)).superseded = True
 
@@ -131,15 +141,24 @@ class Deployments:
                     self._reactor.feed(ev.ContainerStopAsked(container.number, kill=True, reason=why))
         for pool in row.pools:
             self._set(self._open(app, pool), pool.request.spec.autoscaler)
-        for old in list(self._reactor.pools.values()):
-            if old.app is app and old.version < row.version and "@" not in old.spec.key:
-                old.superseded = True
-                self._reactor.feed(ev.PoolReplaced(old.number))
-            elif old.app is app:
+        for old in [pool for pool in self._reactor.pools.values() if pool.app is app]:
+            pinned = old.version and "@" in old.spec.key
+            if old.version < row.version and not pinned:
+                self._replace(old, row.version)
+            else:
                 self._reactor.on_change(old.number)  # it may belong to this version now
         self._reactor.flush()
         log.info("app deployed name=%s version=%d environment=%s", row.name, row.version, row.environment)
         return app
+
+    def _replace(self, old: Pool, version: int) -> None:
+        """It finishes what it has begun; what it has not goes to the newest version."""
+        old.superseded = True
+        for new in list(self._reactor.pools.values()):
+            if new.app is old.app and new.version == version and new.spec.lineage == old.spec.lineage:
+                self.move(old, new)
+        self._reactor.hand_back(old)
+        self._reactor.feed(ev.PoolReplaced(old.number))
 
     def _open(self, app: App, row: rows.PoolRow) -> Pool:
         launch = self._private.get(row.launch)
@@ -149,6 +168,11 @@ class Deployments:
 
     def _app(self, row: rows.AppRow) -> App:
         """The app of the books, made or brought to this version."""
+        # read before anything is changed: a file may be missing
+        classes = {
+            (one.name, one.digest): DeclaredClass(self._private.get(one.launch), one.record)
+            for one in row.classes
+        }
         app = self.apps.get((row.environment, row.name))
         if app is None:
             number = self._reactor.scheduler.next_number()
@@ -156,8 +180,17 @@ class Deployments:
             app = App(number, identity, row.name, None, Codec(row.key, identity))
             self.apps[row.environment, row.name] = self._reactor.apps[number] = app
             self._reactor.feed(ev.AppOpened(number, row.name, 0))
-        for one in row.classes:
-            app.classes[one.name, one.digest] = DeclaredClass(self._private.get(one.launch), one.record)
+        app.classes |= classes
         named = {one.name: one.digest for one in row.classes if one.named}
         app.deployment = Deployment(row.id, row.environment, row.version, row.python, named)
         return app
+
+
+def _beside(spec: PoolSpec, mark: str, *, key: bool = False) -> PoolSpec:
+    """A pool beside the newest version's: it does not take that one's place, and keeps nothing warm."""
+    return dataclasses.replace(
+        spec,
+        key=spec.key + mark if key else spec.key,
+        lineage=spec.lineage + mark,
+        autoscaler=dataclasses.replace(spec.autoscaler, min_containers=0, buffer_containers=0),
+    )

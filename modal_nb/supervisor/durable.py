@@ -132,16 +132,21 @@ class Durable:
         self._stored.keeper.spawn(client, call, pool)
 
     def attach(self, client: Client, asked: Packet) -> None:
-        self._stored.keeper.attach(client, asked)
+        self._stored.keeper.watchers.attach(client, asked)
 
     def detach(self, client: Client, number: int) -> bool:
         """False: it is no attached call."""
-        return self._loaded and self._stored.keeper.detach(client, number)
+        return self._loaded and self._stored.keeper.watchers.detach(client, number)
 
     def lost(self, client: Client) -> None:
         if self._loaded:
-            self._stored.keeper.lost(client)
+            self._stored.keeper.watchers.lost(client)
             self._stored.objects.lost(client)
+
+    def end(self) -> None:
+        """The supervisor is about to end: what has no outcome is left to the next one."""
+        if self._loaded:
+            self._stored.keeper.ending = True
 
     def close(self) -> None:
         """Write what is to be written."""

@@ -7,14 +7,13 @@ to those who wait for it then, so that nobody can see two outcomes of one input.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -22,42 +21,63 @@ from modal_nb.exception import Error
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Frame, MessageRefused
 from modal_nb.protocol.deployment import SpawnHead
-from modal_nb.protocol.stream import PREFIX, Kind, Packet, Result, body_of, packet, prefix
+from modal_nb.protocol.stream import PREFIX, Kind, Packet, Result, body_of, packet
+from modal_nb.scheduler import events as ev
 from modal_nb.spec.cls_spec import label_of
+from modal_nb.supervisor import outcomes
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import App, Client, Pool
 from modal_nb.supervisor.store import calls as rows
 from modal_nb.supervisor.store.blobs import Blobs
 from modal_nb.supervisor.store.store import Store
+from modal_nb.supervisor.watchers import Watchers
 
 log = logging.getLogger("modal_nb.supervisor")
 
 #: seconds until an outcome that could not be written is tried again
 _AGAIN = 1.0
 
-Input = tuple[str, int]
+
+@dataclass(slots=True)
+class _Kept:
+    """An input without an outcome on disk."""
+
+    row: rows.Accepted
+    pool: Pool
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.row.call, self.row.index
 
 
 class Keeper:
     """Takes the place of a link: the reactor sends it the results of the calls that it made."""
 
     def __init__(
-        self, store: Store, blobs: Blobs, reactor: Reactor, queue_bound: int, loop: asyncio.AbstractEventLoop
+        self,
+        store: Store,
+        blobs: Blobs,
+        reactor: Reactor,
+        queue_bound: int,
+        loop: asyncio.AbstractEventLoop,
+        pool_for: Callable[[Pool], Pool | None],
     ) -> None:
+        """``pool_for``: what takes the inputs of a pool that was just closed; None: its app has ended."""
         self._store = store
         self._blobs = blobs
         self._reactor = reactor
         self._bound = queue_bound
         self._loop = loop
+        self._pool_for = pool_for
         self._numbers = itertools.count(1)
-        #: (call, index) of what has no outcome on disk yet, by our reference, and the other way round
-        self._inputs: dict[int, tuple[Input, Pool]] = {}
-        self._references: dict[Input, int] = {}
+        #: what has no outcome on disk yet, by our reference, and the references by call and index
+        self._inputs: dict[int, _Kept] = {}
+        self._references: dict[tuple[str, int], int] = {}
         #: inputs of a pool that are on their way into the store
         self._entering: dict[Pool, int] = {}
-        #: who waits for the outcome of an input
-        self._watchers: dict[Input, dict[tuple[Client, int], None]] = {}
-        self._attached: dict[tuple[Client, int], Input] = {}
+        self.watchers = Watchers(store, blobs, reactor)
+        #: the supervisor ends: what has no outcome is left to the next one
+        self.ending = False
         #: the part of a link that says how far behind its reader is
         self.sender = self
         number = reactor.scheduler.next_number()
@@ -73,69 +93,89 @@ class Keeper:
 
     def spawn(self, client: Client, call: Packet, pool: Pool) -> None:
         """A SPAWN packet: answered by ACCEPTED once it is on disk. Raises MessageRefused."""
-        frames = call.frames()
-        try:
-            head = msgspec.json.decode(frames[0], type=SpawnHead)
-        except (msgspec.DecodeError, IndexError):
-            raise MessageRefused("a spawn without a head") from None
-        answer = partial(self._tell, client, call.number)
+        new = _accepted(call, pool)
         backlog = self._reactor.scheduler.pool_stats(pool.number).backlog + self._entering.get(pool, 0)
         if backlog >= self._bound:
-            answer(self._failure(pool.app, ms.Failure(kind="queue_full")))
+            word = outcomes.failed(pool.app.codec, ms.Failure(kind="queue_full"))
+            client.link.send(outcomes.result(word, call.number))
             return
-        deployment = pool.app.deployment
-        assert deployment is not None
-        label = label_of(pool.spec.service, head.method)
-        body = b"".join(bytes(piece) for piece in body_of(frames[1:]))
-        place = (head.call, head.index, deployment.row, pool.spec.key, head.method, label)
-        new = rows.Accepted(*place, call.flags, call.parts - 1, body)
         self._entering[pool] = self._entering.get(pool, 0) + 1
 
-        def entered() -> None:
-            self._entering[pool] -= 1
-            if not self._entering[pool]:
-                del self._entering[pool]
-
-        def accepted(fresh: bool) -> None:
-            entered()
-            answer(packet(Kind.RESULT, number=call.number, flags=Result.ACCEPTED))
-            if fresh:
+        def accepted(entry: rows.Entry) -> None:
+            self._entered(pool)
+            gone = entry is rows.Entry.GONE
+            flags = Result.UNKNOWN_POOL if gone else Result.ACCEPTED
+            client.link.send(packet(Kind.RESULT, number=call.number, flags=flags, extra=pool.number))
+            if entry is rows.Entry.NEW:
                 self._arrive(new, pool)
             self._reactor.flush()
 
         def failed(error: Error) -> None:
-            entered()
-            answer(_refused(error))
+            self._entered(pool)
+            client.link.send(outcomes.refused(error, call.number))
             self._reactor.flush()
 
         now = time.time()
         self._store.run(lambda c: rows.accept(c, self._blobs, new, now), accepted, failed)
 
+    def _entered(self, pool: Pool) -> None:
+        self._entering[pool] -= 1
+        if not self._entering[pool]:
+            del self._entering[pool]
+
     def _arrive(self, new: rows.Accepted, pool: Pool) -> None:
+        """It is on disk: run it, unless the supervisor ends."""
         reference = next(self._numbers)
-        key = (new.call, new.index)
-        self._inputs[reference] = (key, pool)
-        self._references[key] = reference
-        arrived = Packet(Kind.CALL, reference, 0, pool.number, 0, 1, new.batch, new.parts, 0.0, new.body)
+        kept = self._inputs[reference] = _Kept(new, pool)
+        self._references[kept.key] = reference
+        if self.ending:
+            return
+        if self._reactor.pools.get(pool.number) is not pool:  # it went while the row was written
+            found = self._pool_for(pool)
+            if found is None:
+                self._settle(reference, outcomes.failed(pool.app.codec, ms.Failure(kind="app_stopped")))
+                return
+            kept.pool = found
+        self._run(reference, kept)
+        if kept.pool.superseded:
+            self._reactor.feed(ev.PoolReplaced(kept.pool.number))
+
+    def _run(self, reference: int, kept: _Kept) -> None:
+        row = kept.row
+        if row.body is None:
+            self._settle(reference, outcomes.failed(kept.pool.app.codec, ms.Failure(kind="data_lost")))
+            return
+        number = kept.pool.number
+        arrived = Packet(Kind.CALL, reference, 0, number, 0, 1, row.batch, row.parts, 0.0, row.body)
         self._reactor.arrive(self.client, arrived)
 
     def restore(self, found: Sequence[rows.Accepted], app_of: Callable[[int], App | None]) -> None:
-        """What an earlier supervisor had accepted runs now; of an app that is gone it fails."""
+        """What an earlier supervisor had accepted runs now."""
+        pools = {(p.app, p.spec.key): p for p in self._reactor.pools.values() if p.app.deployment}
         for one in found:
             app = app_of(one.app)
-            pools = self._reactor.pools.values()
-            pool = next((p for p in pools if p.app is app and p.spec.key == one.pool), None)
+            pool = pools.get((app, one.pool)) if app is not None else None
             if pool is not None:
                 self._arrive(one, pool)
             elif app is not None:
                 self._lost(one, app)
             else:
-                log.error("the app of %s is not deployed any more", one.call)
+                log.error("the app of %s could not be taken over", one.call)
 
     def _lost(self, one: rows.Accepted, app: App) -> None:
-        word = self._failure(app, ms.Failure(kind="app_stopped"))
-        end = rows.Settled(Result.FAILURE, *_parts_and_body(word), ok=False)
+        end = outcomes.failed(app.codec, ms.Failure(kind="app_stopped"))
         self._store.run(lambda c: rows.settle(c, self._blobs, one.call, one.index, end, time.time()))
+
+    def move(self, old: Pool, new: Pool) -> None:
+        """What waits for an older version and was never sent goes to the newest one."""
+        for held in list(self._reactor.inputs.values()):
+            if held.pool is old and held.client is self.client and not held.attempt:
+                kept = self._inputs[held.call]
+                self._reactor.cancel(self.client, held.call)
+                kept.pool = new
+                self._run(held.call, kept)
+                call = kept.row.call
+                self._store.run(partial(rows.move, call=call, pool=new.spec.key))
 
     # -- settled: the reactor's side of a link ------------------------------------------------------------------------
 
@@ -145,88 +185,43 @@ class Keeper:
 
     def send(self, pieces: list[Frame]) -> None:
         """A RESULT of one of our calls."""
-        fields = PREFIX.unpack(pieces[0])
-        kind, number, *_, flags, parts, seconds, _size = fields[2:]
-        found = self._inputs.get(number)
-        if kind != Kind.RESULT or found is None or flags == Result.ITEM:
+        kind, number, *_, flags, parts, _, _ = PREFIX.unpack(pieces[0])[2:]
+        kept = self._inputs.get(number)
+        if kind != Kind.RESULT or kept is None or flags == Result.ITEM:
             return
-        (call, _), pool = found
+        codec = kept.pool.app.codec
         if flags == Result.UNKNOWN_POOL:
-            log.error("the pool of %s is gone", call)
-            self.settle(number, self._failure(pool.app, ms.Failure(kind="app_stopped")))
+            log.error("the pool of %s is gone", kept.row.call)
+            self._settle(number, outcomes.failed(codec, ms.Failure(kind="app_stopped")))
             return
-        body = b"".join(bytes(piece) for piece in pieces[1:])
-        end = rows.Settled(flags, parts, seconds, body, ok=False)
-        if flags == Result.REPLY:
-            end = dataclasses.replace(end, ok=_is_ok(pool.app, number, end))
-        self._settle(number, end)
-
-    def settle(self, reference: int, word: list[Frame]) -> None:
-        """It ends by our own word."""
-        self._settle(reference, rows.Settled(Result.FAILURE, *_parts_and_body(word), ok=False))
+        if self.ending and flags == Result.FAILURE:
+            body = b"".join(bytes(piece) for piece in pieces[1:])
+            if outcomes.said(codec, flags, parts, body).get("kind") == "app_stopped":
+                return  # the supervisor ends, not the app: the next one runs it
+        self._settle(number, outcomes.told(codec, pieces))
 
     def _settle(self, reference: int, end: rows.Settled) -> None:
-        key, _ = self._inputs[reference]
+        kept = self._inputs.get(reference)
+        if kept is None:
+            return
 
-        def done(file: str | None) -> None:
-            if self._inputs.pop(reference, None) is None:
-                return
-            del self._references[key]
+        def done(found: tuple[rows.Settled | None, str | None]) -> None:
+            counts, file = found
             if file:
                 self._blobs.remove([file])
-            for client, number in list(self._watchers.pop(key, ())):
-                self._attached.pop((client, number), None)
-                self._tell(client, number, _result(end))
+            if self._inputs.pop(reference, None) is None:
+                return
+            del self._references[kept.key]
+            self.watchers.tell(kept.key, counts or end)
             self._reactor.flush()
             self._reactor.on_quiet()
 
         def failed(error: Error) -> None:
-            log.error("an outcome of %s cannot be kept yet: %s", key[0], error)
+            log.error("an outcome of %s cannot be kept yet: %s", kept.row.call, error)
             self._loop.call_later(_AGAIN, self._settle, reference, end)
 
         now = time.time()
-        self._store.run(lambda c: rows.settle(c, self._blobs, *key, end, now), done, failed)
-
-    # -- asked for --------------------------------------------------------------------------------------------------
-
-    def attach(self, client: Client, asked: Packet) -> None:
-        """An ATTACH packet: the outcome as a RESULT if it is there, else PENDING now and the outcome later."""
-        try:
-            head = msgspec.json.decode(asked.frames()[0], type=SpawnHead)
-        except (msgspec.DecodeError, IndexError):
-            raise MessageRefused("an attach without a head") from None
-        key, answer = (head.call, head.index), partial(self._tell, client, asked.number)
-
-        def found(end: rows.Settled | None) -> None:
-            if end is not None:
-                answer(_result(end))
-            else:
-                self._watchers.setdefault(key, {})[client, asked.number] = None
-                self._attached[client, asked.number] = key
-                answer(packet(Kind.RESULT, number=asked.number, flags=Result.PENDING, count=0))
-            self._reactor.flush()
-
-        def failed(error: Error) -> None:
-            answer(_refused(error))
-            self._reactor.flush()
-
-        self._store.run(lambda c: rows.outcome(c, self._blobs, *key), found, failed)
-
-    def detach(self, client: Client, number: int) -> bool:
-        """Nobody waits there any more. False: it was no attached one."""
-        key = self._attached.pop((client, number), None)
-        if key is None:
-            return False
-        watchers = self._watchers.get(key, {})
-        watchers.pop((client, number), None)
-        if not watchers:
-            self._watchers.pop(key, None)
-        return True
-
-    def lost(self, client: Client) -> None:
-        """Its connection ended."""
-        for who, number in [who for who in self._attached if who[0] is client]:
-            self.detach(who, number)
+        self._store.run(lambda c: rows.settle(c, self._blobs, *kept.key, end, now), done, failed)
 
     def cancel(self, call: str, indexes: Sequence[int], *, terminate: bool) -> None:
         """These inputs, as far as they have no outcome, end as cancelled ones."""
@@ -234,42 +229,21 @@ class Keeper:
             reference = self._references.get((call, index))
             if reference is None:
                 continue
-            _, pool = self._inputs[reference]
             self._reactor.cancel(self.client, reference, terminate=terminate)
-            self.settle(reference, self._failure(pool.app, ms.Failure(kind="cancelled")))
-
-    # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _failure(self, app: App, word: ms.Failure) -> list[Frame]:
-        return packet(Kind.RESULT, app.codec.pack("call_reply", word.content()), flags=Result.FAILURE)
-
-    def _tell(self, client: Client, number: int, pieces: list[Frame]) -> None:
-        """Send a RESULT that was made for nobody in particular."""
-        fields = PREFIX.unpack(pieces[0])[2:]
-        kind, _, _, _, _, count, flags, parts, seconds, size = fields
-        head = prefix(Kind(kind), size, number=number, count=count, flags=flags, parts=parts, seconds=seconds)
-        client.link.send([head, *pieces[1:]])
+            codec = self._inputs[reference].pool.app.codec
+            self._settle(reference, outcomes.failed(codec, ms.Failure(kind="cancelled")))
 
 
-def _refused(error: Error) -> list[Frame]:
-    frames = [type(error).__name__.encode(), str(error).encode()]
-    return packet(Kind.RESULT, frames, flags=Result.REFUSED)
-
-
-def _parts_and_body(word: list[Frame]) -> tuple[int, float, Any]:
-    fields: tuple[Any, ...] = PREFIX.unpack(word[0])
-    return fields[-3], fields[-2], b"".join(bytes(piece) for piece in word[1:])
-
-
-def _result(end: rows.Settled) -> list[Frame]:
-    head = prefix(Kind.RESULT, len(end.body), flags=end.flags, parts=end.parts, seconds=end.seconds)
-    return [head, end.body]
-
-
-def _is_ok(app: App, number: int, end: rows.Settled) -> bool:
-    """Whether the container says that the method returned; its values stay closed."""
-    whole = Packet(Kind.RESULT, number, 0, 0, 0, 1, end.flags, end.parts, end.seconds, end.body)
+def _accepted(call: Packet, pool: Pool) -> rows.Accepted:
+    """The row of a SPAWN. Raises MessageRefused."""
+    frames = call.frames()
     try:
-        return bool(app.codec.open(whole.frames()).content.get("status") == "ok")
-    except MessageRefused:
-        return False
+        head = msgspec.json.decode(frames[0], type=SpawnHead)
+    except (msgspec.DecodeError, IndexError):
+        raise MessageRefused("a spawn without a head") from None
+    deployment = pool.app.deployment
+    assert deployment is not None
+    label = label_of(pool.spec.service, head.method)
+    body = b"".join(bytes(piece) for piece in body_of(frames[1:]))
+    place = (head.call, head.index, deployment.row, pool.spec.key, head.method, label)
+    return rows.Accepted(*place, call.flags, call.parts - 1, body)

@@ -110,6 +110,17 @@ class Reactor:
         for number in list(client.calls.get(call, ())):
             self.feed(ev.InputCancelled(number, terminate))
 
+    def hand_back(self, pool: Pool) -> None:
+        """A newer version has taken its place: what was never sent goes back to its callers, who send it there."""
+        for number, held in list(self.inputs.items()):
+            caller = held.client
+            own = caller.container is not None and caller.container.pool is pool
+            if held.pool is not pool or held.attempt or not held.whole or own:
+                continue
+            place = {"number": held.call, "extra": pool.number, "first": held.first, "count": held.count}
+            self.feed(ev.InputCancelled(number))
+            caller.link.send(packet(Kind.RESULT, (), flags=Result.UNKNOWN_POOL, **place))
+
     # -- what goes out ------------------------------------------------------------------------------------------
 
     def _launch(self, effect: fx.LaunchContainer) -> None:
@@ -199,6 +210,7 @@ class Reactor:
             held.parts,
         )
         held.count = effect.keep
+        held.whole = rest.whole = False
         self.inputs[effect.rest] = rest
         held.client.calls[held.call].append(effect.rest)
 

@@ -157,6 +157,8 @@ class Held:
     count: int
     body: Frame
     parts: int
+    #: all inputs of the message: nothing of it is over yet
+    whole: bool = True
     #: the attempt that was sent last, and to which container
     attempt: int = 0
     container: int = 0

@@ -44,8 +44,10 @@ class Stored:
         self._blobs = Blobs(home / "blobs")
         self.store = store = Store(settings.store, settings.durability, loop)
         self.deployments = Deployments(store, self._private, reactor, epoch)
-        self.keeper = Keeper(store, self._blobs, reactor, settings.queue_bound, loop)
-        about_apps = DeploymentHandlers(store, self._private, reactor, self.deployments, check)
+        again = self.deployments.again
+        self.keeper = Keeper(store, self._blobs, reactor, settings.queue_bound, loop, again)
+        self.deployments.move = self.keeper.move
+        about_apps = DeploymentHandlers(store, self._private, self._blobs, reactor, self.deployments, check)
         about_calls = CallHandlers(store, reactor, self.keeper)
         self.objects = ObjectHandlers(store, reactor, loop, connected)
         self.handlers = {**about_apps.handlers, **about_calls.handlers, **self.objects.handlers}

@@ -29,6 +29,7 @@ class Blobs:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
+            _sync(self._folder)
         except OSError:
             path.unlink(missing_ok=True)
             raise
@@ -46,3 +47,12 @@ class Blobs:
         """Remove what no row names: left by a supervisor that was killed between file and row."""
         if self._folder.is_dir():
             self.remove([path.name for path in self._folder.iterdir() if path.name not in names])
+
+
+def _sync(folder: Path) -> None:
+    """The row that names a file is durable; so must its name be."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, func, select, update
@@ -32,7 +33,8 @@ class Accepted:
     label: str
     batch: int
     parts: int
-    body: Frame
+    #: None: the file that held it is gone
+    body: Frame | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,31 @@ class Settled:
     ok: bool
 
 
-def accept(connection: Connection, blobs: Blobs, new: Accepted, now: float) -> bool:
-    """Take an input in. False: it is there already, for its caller says it again after a break."""
+class Entry(Enum):
+    """What became of an input that was to be taken in."""
+
+    NEW = 1
+    #: it was there already: its caller says it again after a break
+    KNOWN = 2
+    #: its pool is not there any more: a newer version is deployed, or the app was stopped
+    GONE = 3
+
+
+def accept(connection: Connection, blobs: Blobs, new: Accepted, now: float) -> Entry:
+    """Take an input in."""
     at = (sc.inputs.c.call == new.call, sc.inputs.c.position == new.index)
     if connection.scalar(select(sc.inputs.c.position).where(*at)) is not None:
-        return False
+        return Entry.KNOWN
+    if (
+        connection.scalar(select(sc.pools.c.key).where(sc.pools.c.app == new.app, sc.pools.c.key == new.pool))
+        is None
+    ):
+        return Entry.GONE
     if new.index == 0 or not connection.scalar(select(func.count()).where(sc.calls.c.id == new.call)):
         values = {"id": new.call, "created": now}
         values |= {name: getattr(new, name) for name in ("app", "pool", "method", "label")}
         connection.execute(sc.calls.insert().prefix_with("OR IGNORE").values(**values))
+    assert new.body is not None
     file = blobs.put(f"{new.call}-{new.index}.in", new.body)
     connection.execute(
         sc.inputs.insert().values(
@@ -68,17 +86,23 @@ def accept(connection: Connection, blobs: Blobs, new: Accepted, now: float) -> b
             size=len(new.body),
         )
     )
-    return True
+    return Entry.NEW
 
 
 def settle(
     connection: Connection, blobs: Blobs, call: str, index: int, end: Settled, now: float
-) -> str | None:
-    """Record the outcome of a pending input; the first one counts. The file of its arguments, which may go now."""
+) -> tuple[Settled | None, str | None]:
+    """Record the outcome of a pending input; the first one counts.
+
+    The outcome that counts, None if that is not kept any more; and the file of its arguments, which may go now.
+    """
     at = (sc.inputs.c.call == call, sc.inputs.c.position == index, sc.inputs.c.state == "pending")
     row = connection.execute(select(sc.inputs.c.file).where(*at)).first()
     if row is None:
-        return None
+        try:
+            return outcome(connection, blobs, call, index), None
+        except (NotFoundError, OutputExpiredError):
+            return None, None
     file = blobs.put(f"{call}-{index}.out", end.body)
     connection.execute(
         update(sc.inputs)
@@ -95,7 +119,7 @@ def settle(
             settled=now,
         )
     )
-    return str(row.file) if row.file else None
+    return end, row.file
 
 
 def outcome(connection: Connection, blobs: Blobs, call: str, index: int) -> Settled | None:
@@ -161,10 +185,39 @@ def pending(connection: Connection, blobs: Blobs) -> list[Accepted]:
             row.label,
             row.batch,
             row.parts,
-            row.body if row.file is None else blobs.get(row.file),
+            row.body if row.file is None else _read(blobs, row.file),
         )
         for row in rows
     ]
+
+
+def _read(blobs: Blobs, file: str) -> bytes | None:
+    try:
+        return blobs.get(file)
+    except OSError:
+        return None
+
+
+def move(connection: Connection, call: str, pool: str) -> None:
+    """The inputs of a call run in another pool from now on."""
+    connection.execute(update(sc.calls).where(sc.calls.c.id == call).values(pool=pool))
+
+
+def settle_all(connection: Connection, app: int, end: Settled, now: float) -> list[str]:
+    """The app is stopped: whatever has no outcome gets this one. The files of arguments, which may go now."""
+    waits = (
+        sc.inputs.c.call.in_(select(sc.calls.c.id).where(sc.calls.c.app == app)),
+        sc.inputs.c.state == "pending",
+    )
+    files = connection.scalars(select(sc.inputs.c.file).where(*waits, sc.inputs.c.file.is_not(None))).all()
+    told = {"flags": end.flags, "parts": end.parts, "seconds": end.seconds, "ok": int(end.ok)}
+    body = bytes(end.body)
+    connection.execute(
+        update(sc.inputs)
+        .where(*waits)
+        .values(state="done", body=body, file=None, size=len(body), settled=now, **told)
+    )
+    return list(files)
 
 
 def pending_indexes(connection: Connection, call: str) -> list[int]:

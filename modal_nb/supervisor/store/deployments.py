@@ -162,14 +162,17 @@ def forget_old_pools(connection: Connection, app: int, version: int) -> None:
     connection.execute(delete(sc.pools).where(*old))
 
 
-def stop(connection: Connection, environment: str, name: str) -> None:
-    """The app is not found any more, and its pools are not opened again. NotFoundError if none is deployed."""
+def stop(connection: Connection, environment: str, name: str) -> int:
+    """The app is not found any more, only names of it are kept. Its row; NotFoundError if none is deployed."""
     app, _ = live(connection, environment, name)
     of_app = sc.versions.c.app == app
     connection.execute(
         update(sc.versions).where(of_app, sc.versions.c.state == "live").values(state="stopped")
     )
     connection.execute(delete(sc.pools).where(sc.pools.c.app == app))
+    # what they are launched with may hold secrets
+    connection.execute(update(sc.classes).where(sc.classes.c.app == app).values(launch="", record=b""))
+    return app
 
 
 def live(connection: Connection, environment: str, name: str) -> tuple[int, int]:

@@ -172,11 +172,18 @@ class Store:
 
 
 def _tell(group: list[_Asked]) -> None:
+    """Each of them, whatever becomes of those before it."""
     for asked in group:
-        if asked.error is not None:
-            asked.failed(asked.error)
-        else:
-            asked.done(asked.result)
+        try:
+            if asked.error is None:
+                asked.done(asked.result)
+            else:
+                asked.failed(asked.error)
+        except Exception as error:
+            log.exception("what was stored could not be told")
+            if asked.error is None:
+                with contextlib.suppress(Exception):
+                    asked.failed(exception.InternalFailure(f"it is stored, but then: {error!r}"))
 
 
 def _database(file: Path, durability: str) -> Engine:

@@ -19,6 +19,7 @@ from modal_nb.exception import DataLossError, InternalFailure, NotFoundError, Se
 from modal_nb.supervisor.store import calls, schema
 from modal_nb.supervisor.store.blobs import LARGE, Blobs
 from modal_nb.supervisor.store.store import Store
+from tests.supervisor.store.pools import one_pool
 
 ROOT = Path(__file__).parents[3]
 
@@ -76,7 +77,15 @@ def test_100_writers_killed_by_kill_9_lose_no_acknowledged_row(file):
 def test_an_input_that_is_accepted_twice_is_one(file, tmp_path):
     blobs = Blobs(tmp_path / "blobs")
     new = calls.Accepted("fc-1", 0, 1, "pool", "m", "C.m", 0, 1, b"x")
-    assert run(file, *[lambda c: calls.accept(c, blobs, new, 0.0)] * 3) == [True, False, False]
+    told = run(file, one_pool, *[lambda c: calls.accept(c, blobs, new, 0.0)] * 3)[1:]
+    assert told == [calls.Entry.NEW, calls.Entry.KNOWN, calls.Entry.KNOWN]
+
+
+def test_an_input_of_a_pool_that_is_gone_is_not_taken_in(file, tmp_path):
+    blobs = Blobs(tmp_path / "blobs")
+    new = calls.Accepted("fc-1", 0, 1, "no pool", "m", "C.m", 0, 1, b"x")
+    assert run(file, one_pool, lambda c: calls.accept(c, blobs, new, 0.0))[1] is calls.Entry.GONE
+    assert not rows(file)
 
 
 def test_the_first_outcome_counts(file, tmp_path):
@@ -85,17 +94,18 @@ def test_the_first_outcome_counts(file, tmp_path):
     first, second = (calls.Settled(0, 1, 0.0, body, ok=True) for body in (b"1", b"2"))
     told = run(
         file,
+        one_pool,
         lambda c: calls.accept(c, blobs, new, 0.0),
         lambda c: calls.settle(c, blobs, "fc-1", 0, first, 1.0),
         lambda c: calls.settle(c, blobs, "fc-1", 0, second, 2.0),
         lambda c: calls.outcome(c, blobs, "fc-1", 0),
-    )
-    assert told == [True, "fc-1-0.in", None, first]
+    )[1:]
+    assert told == [calls.Entry.NEW, (first, "fc-1-0.in"), (first, None), first]
 
 
 def test_beyond_the_bound_the_oldest_results_go(file, tmp_path):
     blobs = Blobs(tmp_path / "blobs")
-    operations = []
+    operations = [one_pool]
     for n in range(5):
         new = calls.Accepted(f"fc-{n}", 0, 1, "pool", "m", "C.m", 0, 1, b"x")
         end = calls.Settled(0, 1, 0.0, bytes(LARGE), ok=True)
