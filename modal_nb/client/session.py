@@ -95,7 +95,7 @@ class Session:
         ``start``: start a supervisor if none runs.
         """
         with self._lock:
-            if self._link is None and self.apps:
+            if self._link is None and (self.apps or self._calls):
                 self._recover(start=start)
             return self._link or self._connect(start=start)
 
@@ -201,42 +201,47 @@ class Session:
 
     def _ended(self, link: Link) -> None:
         """The connection is gone, or the supervisor is. If anything of ours needs one, tell it, or a new one, all."""
+        given_up: list[tuple[Call, Exception]] = []
         with self._lock:
-            if link is not self._link:
-                return
-            self._link = None
-            if not self._door.reopens:
-                self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"))
-                return
-            if not (self.apps or self.ephemerals) or (not self._calls and self._door.ended_in_order()):
-                self.watching.away()
-                return  # the next use opens another one
-            log.warning("the connection to the supervisor ended; opening it again")
-            self._count_break()
-            self.watching.lost()
-            try:
-                self._recover()
-            except Exception as error:  # noqa: BLE001 - nobody above could catch it: tell the callers
-                log.error("no new supervisor: %s", error)
-                self.watching.ended(f"no new supervisor: {error}")
-                self._give_up(error)
+            if link is self._link:
+                self._link = None
+                self._go_on(given_up)
+        # not before the lock is free: who is told may want a lock whose holder wants ours, to send
+        for call, error in given_up:
+            call.sink.fail(call, error)
 
-    def _count_break(self) -> None:
+    def _go_on(self, given_up: list[tuple[Call, Exception]]) -> None:
+        if not self._door.reopens:
+            self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"), given_up)
+            return
+        needed = self.apps or self.ephemerals
+        if not self._calls and (not needed or self._door.ended_in_order()):
+            self.watching.away()
+            return  # the next use opens another one
+        log.warning("the connection to the supervisor ended; opening it again")
+        self._count_break(given_up)
+        self.watching.lost()
+        try:
+            self._recover()
+        except Exception as error:  # noqa: BLE001 - nobody above could catch it: tell the callers
+            log.error("no new supervisor: %s", error)
+            self.watching.ended(f"no new supervisor: {error}")
+            self._give_up(error, given_up)
+
+    def _count_break(self, given_up: list[tuple[Call, Exception]]) -> None:
         """A call that the supervisor cannot bear must not end one supervisor after another for ever."""
         soon = time.monotonic() - self._since < _SOON
         self._breaks = self._breaks + 1 if self._calls and soon else 0
         if self._breaks > _MOST_BREAKS:
             self._breaks = 0
-            self._give_up(
-                ConnectionError(
-                    f"the connection to the supervisor ended {_MOST_BREAKS + 1} times in a row without a result; "
-                    f"{self._door.about}"
-                )
+            error = (
+                f"the connection to the supervisor ended {_MOST_BREAKS + 1} times in a row without a result"
             )
+            self._give_up(ConnectionError(f"{error}; {self._door.about}"), given_up)
 
-    def _give_up(self, error: Exception) -> None:
-        for call in list(self._calls.values()):
-            self.fail(call, error)
+    def _give_up(self, error: Exception, given_up: list[tuple[Call, Exception]]) -> None:
+        while self._calls:
+            given_up.append((self._calls.popitem()[1], error))
 
     def _recover(self, *, start: bool = True) -> None:
         for attempt in range(_TRIES):
