@@ -13,8 +13,8 @@ from modal_nb.supervisor import reports
 from modal_nb.supervisor.keeper import Keeper
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import Client
+from modal_nb.supervisor.store import all_calls, deployments
 from modal_nb.supervisor.store import calls as rows
-from modal_nb.supervisor.store import deployments
 from modal_nb.supervisor.store.store import Store
 
 
@@ -48,7 +48,10 @@ class CallHandlers:
 
     def _list(self, client: Client, request: int, message: Message, asked: dp.CallListAsk) -> None:
         self._run(
-            client, request, lambda c: rows.listed(c, asked.limit), lambda calls: dp.CallList(calls=calls)
+            client,
+            request,
+            lambda c: all_calls.listed(c, asked.limit),
+            lambda calls: dp.CallList(calls=calls),
         )
 
     def _cancel(self, client: Client, request: int, message: Message, asked: dp.CallCancel) -> None:

@@ -209,10 +209,7 @@ class Keeper:
             counts, file = found
             if file:
                 self._blobs.remove([file])
-            if self._inputs.pop(reference, None) is None:
-                return
-            del self._references[kept.key]
-            self.watchers.tell(kept.key, counts or end)
+            self._over(reference, counts or end)
             self._reactor.flush()
             self._reactor.on_quiet()
 
@@ -225,13 +222,41 @@ class Keeper:
 
     def cancel(self, call: str, indexes: Sequence[int], *, terminate: bool) -> None:
         """These inputs, as far as they have no outcome, end as cancelled ones."""
-        for index in indexes:
-            reference = self._references.get((call, index))
-            if reference is None:
-                continue
+        found = {
+            index: self._references[call, index] for index in indexes if (call, index) in self._references
+        }
+        if not found:
+            return
+        for reference in found.values():
             self._reactor.cancel(self.client, reference, terminate=terminate)
-            codec = self._inputs[reference].pool.app.codec
-            self._settle(reference, outcomes.failed(codec, ms.Failure(kind="cancelled")))
+        codec = self._inputs[next(iter(found.values()))].pool.app.codec
+        end = outcomes.failed(codec, ms.Failure(kind="cancelled"))
+
+        def done(told: tuple[set[int], list[str]]) -> None:
+            settled, files = told
+            self._blobs.remove(files)
+            for index, reference in found.items():
+                if index in settled:
+                    self._over(reference, end)
+                else:
+                    self._settle(reference, end)  # it had an outcome already, which counts
+            self._reactor.flush()
+            self._reactor.on_quiet()
+
+        def failed(error: Error) -> None:
+            log.error("a cancel of %s cannot be kept yet: %s", call, error)
+            for reference in found.values():
+                self._settle(reference, end)
+
+        now, positions = time.time(), list(found)
+        self._store.run(lambda c: rows.settle_many(c, call, positions, end, now), done, failed)
+
+    def _over(self, reference: int, end: rows.Settled) -> None:
+        """Its outcome is on disk."""
+        kept = self._inputs.pop(reference, None)
+        if kept is not None:
+            del self._references[kept.key]
+            self.watchers.tell(kept.key, end)
 
 
 def _accepted(call: Packet, pool: Pool) -> rows.Accepted:

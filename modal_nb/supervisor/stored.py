@@ -17,7 +17,7 @@ from modal_nb.supervisor.object_handlers import ObjectHandlers
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import Client
 from modal_nb.supervisor.settings import Settings
-from modal_nb.supervisor.store import calls, deployments
+from modal_nb.supervisor.store import all_calls, calls, deployments
 from modal_nb.supervisor.store.blobs import Blobs
 from modal_nb.supervisor.store.private import PrivateFiles
 from modal_nb.supervisor.store.store import Store
@@ -66,7 +66,7 @@ class Stored:
         self.sweep()
 
     def _load(self, connection: Connection) -> Found:
-        self._blobs.keep_only(calls.files(connection))
+        self._blobs.keep_only(all_calls.files(connection))
         names = deployments.private_files(connection)
         return deployments.all_live(connection), calls.pending(connection, self._blobs), names
 
@@ -74,7 +74,7 @@ class Stored:
         """Results that are too old or too many go."""
         settings, now = self._settings, time.time()
         self.store.run(
-            lambda c: calls.expire(c, settings.results_keep_days, settings.results_bound, now),
+            lambda c: all_calls.expire(c, settings.results_keep_days, settings.results_bound, now),
             self._blobs.remove,
         )
         self.objects.sweep()

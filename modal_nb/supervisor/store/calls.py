@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from modal_nb.exception import NotFoundError, OutputExpiredError
-from modal_nb.protocol import deployment as dp
 from modal_nb.protocol.codec import Frame
 from modal_nb.supervisor.store import schema as sc
 from modal_nb.supervisor.store.blobs import Blobs
 
-_DAY = 86400.0
-#: days for which an expired call is still known as such
-_TOMBSTONE_DAYS = 30
+#: values in one statement, at most
+_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +202,22 @@ def move(connection: Connection, call: str, pool: str) -> None:
     connection.execute(update(sc.calls).where(sc.calls.c.id == call).values(pool=pool))
 
 
+def settle_many(
+    connection: Connection, call: str, indexes: Sequence[int], end: Settled, now: float
+) -> tuple[set[int], list[str]]:
+    """``settle`` for many inputs of a call that end alike: those that had no outcome, and files that may go now."""
+    settled: set[int] = set()
+    files: list[str] = []
+    for at in range(0, len(indexes), _MOST):
+        some = indexes[at : at + _MOST]
+        waits = (sc.inputs.c.call == call, sc.inputs.c.position.in_(some), sc.inputs.c.state == "pending")
+        for row in connection.execute(select(sc.inputs.c.position, sc.inputs.c.file).where(*waits)):
+            settled.add(row.position)
+            files += [row.file] if row.file else []
+        _end(connection, waits, end, now)
+    return settled, files
+
+
 def settle_all(connection: Connection, app: int, end: Settled, now: float) -> list[str]:
     """The app is stopped: whatever has no outcome gets this one. The files of arguments, which may go now."""
     waits = (
@@ -210,6 +225,11 @@ def settle_all(connection: Connection, app: int, end: Settled, now: float) -> li
         sc.inputs.c.state == "pending",
     )
     files = connection.scalars(select(sc.inputs.c.file).where(*waits, sc.inputs.c.file.is_not(None))).all()
+    _end(connection, waits, end, now)
+    return list(files)
+
+
+def _end(connection: Connection, waits: Sequence[Any], end: Settled, now: float) -> None:
     told = {"flags": end.flags, "parts": end.parts, "seconds": end.seconds, "ok": int(end.ok)}
     body = bytes(end.body)
     connection.execute(
@@ -217,82 +237,8 @@ def settle_all(connection: Connection, app: int, end: Settled, now: float) -> li
         .where(*waits)
         .values(state="done", body=body, file=None, size=len(body), settled=now, **told)
     )
-    return list(files)
 
 
 def pending_indexes(connection: Connection, call: str) -> list[int]:
     at = (sc.inputs.c.call == call, sc.inputs.c.state == "pending")
     return list(connection.scalars(select(sc.inputs.c.position).where(*at).order_by(sc.inputs.c.position)))
-
-
-def listed(connection: Connection, limit: int) -> list[dp.StoredCall]:
-    """The newest calls."""
-
-    def count(condition: object) -> object:
-        return func.sum(case((condition, 1), else_=0))  # type: ignore[arg-type]
-
-    done = sc.inputs.c.state != "pending"
-    rows = connection.execute(
-        select(
-            sc.calls,
-            sc.apps.c.name,
-            sc.apps.c.environment,
-            func.count(sc.inputs.c.position).label("inputs"),
-            count(sc.inputs.c.state == "pending").label("pending"),  # type: ignore[attr-defined]
-            count(done & (sc.inputs.c.ok == 1)).label("succeeded"),  # type: ignore[attr-defined]
-        )
-        .join(sc.apps, sc.apps.c.id == sc.calls.c.app)
-        .join(sc.inputs, sc.inputs.c.call == sc.calls.c.id)
-        .group_by(sc.calls.c.id)
-        .order_by(sc.calls.c.created.desc())
-        .limit(limit)
-    )
-    return [
-        dp.StoredCall(
-            id=row.id,
-            app_name=row.name,
-            environment=row.environment,
-            function=row.label,
-            created=row.created,
-            inputs=row.inputs,
-            pending=row.pending,
-            succeeded=row.succeeded,
-            failed=row.inputs - row.pending - row.succeeded,
-        )
-        for row in rows
-    ]
-
-
-def expire(connection: Connection, keep_days: float, bound: int, now: float) -> list[str]:
-    """Results that are too old go, then the oldest beyond ``bound`` bytes; the files that may be removed now."""
-    done = sc.inputs.c.state == "done"
-    rows = connection.execute(
-        select(
-            sc.inputs.c.call, sc.inputs.c.position, sc.inputs.c.file, sc.inputs.c.size, sc.inputs.c.settled
-        )
-        .where(done)
-        .order_by(sc.inputs.c.settled.desc())
-    )
-    kept, files, gone = 0, [], []
-    for row in rows:
-        kept += row.size
-        if row.settled < now - keep_days * _DAY or kept > bound:
-            gone.append((row.call, row.position))
-            files += [row.file] if row.file else []
-    for call, index in gone:
-        at = (sc.inputs.c.call == call, sc.inputs.c.position == index)
-        connection.execute(update(sc.inputs).where(*at).values(state="expired", body=None, file=None, size=0))
-    _forget(connection, now - (keep_days + _TOMBSTONE_DAYS) * _DAY)
-    return files
-
-
-def _forget(connection: Connection, before: float) -> None:
-    old = select(sc.calls.c.id).where(sc.calls.c.created < before)
-    connection.execute(delete(sc.inputs).where(sc.inputs.c.call.in_(old), sc.inputs.c.state == "expired"))
-    left = select(sc.inputs.c.call)
-    connection.execute(delete(sc.calls).where(sc.calls.c.created < before, sc.calls.c.id.not_in(left)))
-
-
-def files(connection: Connection) -> set[str]:
-    """Every file that a row names."""
-    return set(connection.scalars(select(sc.inputs.c.file).where(sc.inputs.c.file.is_not(None))))

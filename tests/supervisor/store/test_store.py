@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from modal_nb.exception import DataLossError, InternalFailure, NotFoundError, ServiceError, VersionError
-from modal_nb.supervisor.store import calls, schema
+from modal_nb.supervisor.store import all_calls, calls, schema
 from modal_nb.supervisor.store.blobs import LARGE, Blobs
 from modal_nb.supervisor.store.store import Store
 from tests.supervisor.store.pools import one_pool
@@ -111,7 +111,7 @@ def test_beyond_the_bound_the_oldest_results_go(file, tmp_path):
         end = calls.Settled(0, 1, 0.0, bytes(LARGE), ok=True)
         operations.append(lambda c, new=new: calls.accept(c, blobs, new, 0.0))
         operations.append(lambda c, n=n, end=end: calls.settle(c, blobs, f"fc-{n}", 0, end, float(n)))
-    files = run(file, *operations, lambda c: calls.expire(c, 7.0, 2 * LARGE, 5.0))[-1]
+    files = run(file, *operations, lambda c: all_calls.expire(c, 7.0, 2 * LARGE, 5.0))[-1]
     assert sorted(files) == ["fc-0-0.out", "fc-1-0.out", "fc-2-0.out"]
     states = {call: state.split()[0] for call, state in rows(file).items() if state}
     assert {call for call, state in states.items() if state == "done"} <= {"fc-3", "fc-4"}
