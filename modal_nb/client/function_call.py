@@ -21,7 +21,8 @@ from modal_nb.exception import InvalidError
 def _gather(*function_calls: FunctionCall) -> list[Any]:
     """The results of many calls, in their order, when all are there.
 
-    The first failure is raised at once; the other calls go on. Interrupting it cancels all that it waits for.
+    The first failure is raised at once; the other calls go on. Interrupting it cancels all that it waits for, but for
+    calls of deployed apps: of those it only ends the wait.
     ``await FunctionCall.gather.aio(...)`` does not block.
     """
     __tracebackhide__ = True
@@ -79,7 +80,8 @@ class FunctionCall:
 
         ``timeout`` in seconds: None waits as long as it takes, 0 does not wait. Python's TimeoutError when there is no
         result by then; the call goes on. ``index``: which input, for a call of many. Interrupting it cancels the
-        input. ``await call.get.aio(...)`` does not block; cancelling that only ends the wait.
+        input; of a deployed app, whose call others may wait for, it only ends the wait. ``await call.get.aio(...)``
+        does not block; cancelling that only ends the wait.
         """
         __tracebackhide__ = True
         seconds = _seconds(timeout)
@@ -97,7 +99,8 @@ class FunctionCall:
     def iter(self, *, start: int = 0, end: int | None = None) -> Iterator[Any]:
         """The results of the inputs ``start`` to ``end`` (not included; None: all) in order, each when it is there.
 
-        The first failure ends it. Interrupting it cancels the inputs that it still waits for.
+        The first failure ends it. Interrupting it cancels the inputs that it still waits for, but not those of a
+        deployed app.
         """
         call = self._found()
         return waiting.iterate(call, _range(call, start, end))

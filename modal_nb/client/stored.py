@@ -138,7 +138,10 @@ class StoredCall:
         self._waiting[index, tell] = watch
         head = dp.SpawnHead(call=self.id, index=index, method=self.method)
         self._session.again(_Attach(self._session.next_number(), self.pool, head, watch))
-        return watch.first()
+        found = watch.first()
+        if self._waiting.get((index, tell)) is not watch:  # ``unwatch`` came before the session knew of it
+            self._session.cancel_for(watch)
+        return found
 
     def unwatch(self, index: int, tell: Tell) -> None:
         """Nobody listens any more; it may have been told."""

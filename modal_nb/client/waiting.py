@@ -1,4 +1,6 @@
-"""Waiting for outcomes of kept calls, blocking and awaited. An interrupt cancels what was waited for."""
+"""Waiting for outcomes of kept calls, blocking and awaited. An interrupt cancels what was waited for, if this process
+keeps it; of a stored call, for which others may wait too, it only ends the wait.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
         return take(letters, _bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
 
     try:
-        return or_undo(taken, lambda: call.cancel([index]), KeyboardInterrupt)
+        return or_undo(taken, lambda: _interrupted(call, [index]), KeyboardInterrupt)
     except queue.Empty:
         raise _too_late(call, seconds) from None
     finally:
@@ -44,17 +46,25 @@ async def wait_async(call: AnyCall, index: int, seconds: float | None) -> Outcom
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Outcome] = loop.create_future()
     tell = partial(_set_soon, loop, future)
-    # of a stored call the supervisor is asked
-    here = isinstance(call, KeptCall)
-    found = call.watch(index, tell) if here else await asyncio.to_thread(call.watch, index, tell)
-    if found is not None:
+    gone = threading.Event()
+
+    def watched() -> Outcome | None:
+        found = call.watch(index, tell)
+        if gone.is_set():  # the task was cancelled before this began
+            call.unwatch(index, tell)
         return found
+
     try:
+        # of a stored call the supervisor is asked
+        found = watched() if isinstance(call, KeptCall) else await asyncio.to_thread(watched)
+        if found is not None:
+            return found
         await asyncio.wait([future], timeout=seconds)
         if not future.done():
             raise _too_late(call, seconds)
         return future.result()
     finally:
+        gone.set()
         call.unwatch(index, tell)
 
 
@@ -63,7 +73,9 @@ def iterate(call: AnyCall, indexes: range) -> Iterator[Any]:
     __tracebackhide__ = True
     for index in indexes:
         rest = range(index, indexes.stop)
-        found = or_undo(partial(wait, call, index, None), partial(call.cancel, rest), KeyboardInterrupt)
+        found = or_undo(
+            partial(wait, call, index, None), partial(_interrupted, call, rest), KeyboardInterrupt
+        )
         yield call.value(found)
 
 
@@ -94,7 +106,7 @@ def gather(calls: Sequence[AnyCall]) -> list[Any]:
 
     def cancel() -> None:
         for call in calls:
-            call.cancel([0])
+            _interrupted(call, [0])
 
     try:
         or_undo(collect, cancel, KeyboardInterrupt)
@@ -117,6 +129,11 @@ async def gather_async(calls: Sequence[AnyCall]) -> list[Any]:
 async def _value(call: AnyCall) -> Any:
     __tracebackhide__ = True
     return call.value(await wait_async(call, 0, None))
+
+
+def _interrupted(call: AnyCall, indexes: Sequence[int]) -> None:
+    if isinstance(call, KeptCall):
+        call.cancel(indexes)
 
 
 def _put(letters: Letters, position: int, found: Outcome) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
@@ -178,18 +177,6 @@ def test_cancel_ends_what_runs_and_what_waits(keeps, tmp_path):
         with pytest.raises(InputCancelledError):
             call.get()
     assert keeps.double.remote(2) == 4, "the pool goes on"
-
-
-def test_interrupting_get_cancels_the_input(keeps, tmp_path):
-    call = keeps.wait_for.spawn(str(tmp_path / "gate"))
-    begun(str(tmp_path / "gate"))
-    alarm = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    alarm.start()
-    with pytest.raises(KeyboardInterrupt):
-        call.get()
-    alarm.join()
-    with pytest.raises(InputCancelledError):
-        get(call)
 
 
 def test_many_inputs_are_one_call(keeps):
