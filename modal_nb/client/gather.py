@@ -8,12 +8,14 @@ results of inputs that it gave before.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from modal_nb.client import classes, outcome, references
 from modal_nb.client.calls import Call
 from modal_nb.client.pool import Pool
+from modal_nb.client.room import AFTER, Room
 from modal_nb.protocol.stream import Packet
 from modal_nb.runtime import payload
 from modal_nb.runtime.context import current_input_number
@@ -30,8 +32,6 @@ _LARGEST = 128
 _HEAVIEST = 1 << 20
 #: bytes of results in one reply of a batch, by what came so far: other chunks end early, a batch has run as a whole
 _HEAVIEST_REPLY = 4 << 20
-#: seconds until a message that found the queue full is sent again
-_ROOM_AFTER = 0.1
 #: messages that keep a pool busy; below that nothing is held back. Where a container runs many side by side, or as
 #: batches, twice as many as it takes
 _BUSY = 8
@@ -69,8 +69,7 @@ class Gatherer:
         #: messages on their way
         self._calls: set[Call] = set()
         self._closed = False
-        #: messages that found the queue full
-        self._refused: list[Call] = []
+        self._room = Room(pool.app.session, lambda _: not self._closed)
 
     def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Take one input; sends it, or what has gathered, unless the pool is busy enough."""
@@ -99,6 +98,15 @@ class Gatherer:
         """No more inputs come."""
         with self._lock:
             self._send()
+
+    def await_room(self) -> None:
+        """Returns when the supervisor has taken on all that was sent. Call ``finish`` before."""
+        while True:
+            sent = self._room.sent
+            self._pool.stats()  # a refusal of what was sent before comes before the answer
+            if not self._room.waiting and self._room.sent == sent:
+                return
+            time.sleep(AFTER)
 
     def close(self) -> None:
         """Give up everything that is on its way."""
@@ -145,7 +153,7 @@ class Gatherer:
     def took(self, call: Call, first: int, result: Packet | BaseException, count: int) -> None:
         """A result, on the reading thread."""
         if isinstance(result, Packet) and outcome.is_queue_full(self._pool, result):
-            self._wait_for_room(call)
+            self._room.await_by(call)
             return
         if self._batched and isinstance(result, Packet):
             self._heaviest = max(self._heaviest, len(result.body) // max(count, 1))
@@ -156,26 +164,6 @@ class Gatherer:
             self._calls.discard(call)
             if len(self._calls) < self._busy:
                 self._send()
-
-    def _wait_for_room(self, call: Call) -> None:
-        with self._lock:
-            self._refused.append(call)
-            if len(self._refused) > 1:
-                return
-        timer = threading.Timer(_ROOM_AFTER, self._send_refused)
-        timer.daemon = True
-        timer.start()
-
-    def _send_refused(self) -> None:
-        with self._lock:
-            calls, self._refused = self._refused, []
-            if self._closed:
-                return
-        for call in calls:
-            try:
-                self._pool.app.session.again(call)
-            except Exception as error:  # noqa: BLE001 - as in `_send`
-                call.sink.fail(call, error)
 
 
 def _bounds(spec: PoolSpec, method: str) -> tuple[int, int]:

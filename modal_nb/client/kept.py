@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
+from modal_nb.client.room import Room
 from modal_nb.exception import (
     AppStoppedError,
     InputCancelledError,
@@ -54,7 +55,11 @@ class Place:
         self.watchers: list[Tell] = []
 
     def deliver(self, call: Call, result: Packet) -> None:
-        self.owner.kept.settle(self, result)
+        room = self.owner.room
+        if room is not None and outcome.is_queue_full(self.owner.pool, result):
+            room.await_by(call)
+        else:
+            self.owner.kept.settle(self, result)
 
     def fail(self, call: Call, error: BaseException) -> None:
         self.owner.kept.settle(self, error)
@@ -80,6 +85,8 @@ class KeptCall:
         self.gone = 0
         #: no input will be added
         self.complete = False
+        #: for inputs that wait where the queue is full; None: they are refused
+        self.room: Room | None = None
 
     def send(self, frames: Sequence[Frame]) -> int:
         """Add one input with these arguments; its index."""
@@ -180,9 +187,11 @@ class Kept:
         """An id for a call that the supervisor keeps: it is not sought here."""
         return f"fc-{self.session}s-{next(self._ids)}"
 
-    def begin(self, pool: Pool, method: str, module: str) -> KeptCall:
-        """A new call without inputs."""
+    def begin(self, pool: Pool, method: str, module: str, *, patient: bool = False) -> KeptCall:
+        """A new call without inputs. ``patient``: they wait where the queue is full, else they are refused."""
         call = KeptCall(self, self.next_id(), pool, method, module)
+        if patient:
+            call.room = Room(pool.app.session, _unsettled)
         with self.lock:
             self._calls[call.id] = call
             self._latest = max(self._latest, int(call.id.rpartition("-")[2]))
@@ -263,6 +272,11 @@ class Kept:
     def _drop_if_gone(self, call: KeptCall) -> None:
         if call.complete and call.gone and call.gone == len(call.places):
             self._calls.pop(call.id, None)
+
+
+def _unsettled(call: Call) -> bool:
+    place = call.sink
+    return isinstance(place, Place) and place.outcome is None and not place.expired
 
 
 def expired(call_id: str) -> OutputExpiredError:

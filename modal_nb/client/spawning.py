@@ -63,14 +63,17 @@ class SpawnFaces:
         """Start the method for each input and return when all are handed over; results are thrown away.
 
         Inputs are read as by ``map``. All of them run as long as the app runs; at most 10,000 wait or run at a time,
-        so that a longer one returns when the last ones fit. Interrupting it stops the reading.
+        so that a longer one returns when the last ones fit; it also waits where the queue is full. Interrupting it
+        stops the reading.
         """
         inputs = self._inputs(input_iterators, kwargs, "spawn_map")
         pool = binding.bind(self._obj)
         if pool.app.deployed:
             self._collect(inputs, pool)
         else:
-            _pour(inputs, _Scattered(pool, self._spec.name))
+            scattered = _Scattered(pool, self._spec.name)
+            _pour(inputs, scattered)
+            scattered.await_room()
 
     @spawn_map.awaited
     async def _spawn_map_aio(
@@ -81,7 +84,9 @@ class SpawnFaces:
         if pool.app.deployed:
             await self._collect_async(inputs, pool)
         else:
-            await _pour_async(inputs, _Scattered(pool, self._spec.name))
+            scattered = _Scattered(pool, self._spec.name)
+            await _pour_async(inputs, scattered)
+            await asyncio.to_thread(scattered.await_room)
 
     @dual
     def experimental_spawn_map(
@@ -115,7 +120,7 @@ class SpawnFaces:
         return Inputs(iterators, kwargs or {}, star=False, face=face)
 
     def _collect(self, inputs: Inputs, pool: Pool) -> FunctionCall:
-        call = self._begin(pool)
+        call = self._begin(pool, patient=True)
         try:
             _pour(inputs, _Collected(call))
             call.close()
@@ -125,7 +130,7 @@ class SpawnFaces:
         return FunctionCall(call.id, pool.app.session)
 
     async def _collect_async(self, inputs: Inputs, pool: Pool) -> FunctionCall:
-        call = self._begin(pool)
+        call = self._begin(pool, patient=True)
         try:
             await _pour_async(inputs, _Collected(call))
             await asyncio.to_thread(call.close)
@@ -134,13 +139,13 @@ class SpawnFaces:
             raise
         return FunctionCall(call.id, pool.app.session)
 
-    def _begin(self, pool: Pool) -> KeptCall | SpawnedCall:
+    def _begin(self, pool: Pool, *, patient: bool = False) -> KeptCall | SpawnedCall:
         """A call without inputs: of a deployed app the supervisor keeps it, else this process."""
         if pool.app.deployed:
-            return SpawnedCall(pool, self._spec.name)
+            return SpawnedCall(pool, self._spec.name, patient=patient)
         user_cls = self._obj.__modal__.declaration.user_cls
         return pool.app.session.kept.begin(
-            pool, self._spec.name, "" if user_cls is None else user_cls.__module__
+            pool, self._spec.name, "" if user_cls is None else user_cls.__module__, patient=patient
         )
 
     def _spawn(self, pool: Pool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FunctionCall:
@@ -181,6 +186,10 @@ class _Scattered:
 
     def flush(self) -> None:
         self._gatherer.finish()
+
+    def await_room(self) -> None:
+        """Returns when all have been taken on: the queue may be full."""
+        self._gatherer.await_room()
 
     def _over(self, first: int, count: int, result: Packet | BaseException) -> None:
         """Perhaps on the reading thread."""

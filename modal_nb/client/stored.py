@@ -19,6 +19,7 @@ from modal_nb.client.interrupts import await_event
 from modal_nb.client.kept import Outcome, Tell
 from modal_nb.client.lookups import app_of
 from modal_nb.client.pool import Pool
+from modal_nb.client.room import Room
 from modal_nb.exception import InvalidError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
@@ -37,10 +38,13 @@ _LOOK = 0.5
 class SpawnedCall:
     """A call that is being made: its inputs are sent one by one, ``close`` waits until all of them are on disk."""
 
-    def __init__(self, pool: Pool, method: str) -> None:
+    def __init__(self, pool: Pool, method: str, *, patient: bool = False) -> None:
+        """``patient``: inputs wait where the queue is full, else they are refused."""
         self.pool = pool
         self.method = method
         self._session = pool.app.session
+        self._dropped = False
+        self._room = Room(self._session, lambda _: not self._dropped) if patient else None
         self.id = self._session.kept.next_stored_id()
         self._sent = 0
         self._accepted = threading.Condition()
@@ -81,6 +85,7 @@ class SpawnedCall:
 
     def drop(self) -> None:
         """Give it up: what has arrived is cancelled."""
+        self._dropped = True
         self._session.cancel_for(self)
         if not (self._open or self._any):
             return
@@ -91,6 +96,9 @@ class SpawnedCall:
 
     def deliver(self, call: Call, result: Packet) -> None:
         """ACCEPTED, or why not."""
+        if self._room is not None and outcome.is_queue_full(self.pool, result):
+            self._room.await_by(call)
+            return
         error: BaseException | None = None
         if result.flags == Result.REFUSED:
             error = refused(result)
