@@ -90,6 +90,9 @@ def tell(run: RunningApp) -> None:
     """Tell the supervisor of every class to which a reference was pickled, before the message leaves."""
     while references.any_untold():
         for digest, declaration in references.take_untold():
+            owner = _owner(declaration) or run
+            if (declaration.name, digest) in owner.declared:
+                continue
             record, variables = record_here(declaration)
             declared = running.Declared(
                 declaration.name,
@@ -98,7 +101,6 @@ def tell(run: RunningApp) -> None:
                 variables,
                 pickler.dumps(whole(record, declaration.user_cls)),
             )
-            owner = _owner(declaration) or run
             owner.declared[declared.name, declared.digest] = declared
             owner.session.ask(partial(_request, owner, declared), ms.Done, [declared.data])
 

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 _digests: weakref.WeakKeyDictionary[type, tuple[int, str]] = weakref.WeakKeyDictionary()
 #: declarations whose references were pickled here: (name, digest) -> declaration
 _sent: dict[tuple[str, str], Declaration] = {}
-#: those that no supervisor was told of yet
+#: those that were pickled since somebody looked whether their app was told
 _untold: dict[tuple[str, str], Declaration] = {}
 
 
@@ -38,8 +38,8 @@ def travelling(declaration: Declaration) -> Declaration:
     version = digest(declaration.user_cls)
     with _lock:
         key = (declaration.name, version)
-        if key not in _sent:
-            _sent[key] = _untold[key] = declaration
+        _sent.setdefault(key, declaration)
+        _untold[key] = declaration  # again, too: it may be another app that it is pickled for
     return declaration.travelling(version)
 
 
@@ -54,7 +54,7 @@ def any_untold() -> bool:
 
 
 def take_untold() -> list[tuple[str, Declaration]]:
-    """(digest, declaration) of what the supervisor must be told now."""
+    """(digest, declaration) of what the supervisor must be told now, unless the app has it already."""
     with _lock:
         taken = [(key[1], declaration) for key, declaration in _untold.items()]
         _untold.clear()
