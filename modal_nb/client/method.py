@@ -76,13 +76,11 @@ class Function(Checked, SpawnFaces, Handle):
         leaving the loop early closes it in its container. If its container dies it runs again and goes on behind the
         items that were read. ``async for x in f.remote_gen.aio(...)`` does not block.
         """
-        self._check_generator()
-        return Items(lambda: binding.bind(self._obj), self._label, self._spec.name, args, kwargs)
+        return Items(self._bound(self._check_generator), self._label, self._spec.name, args, kwargs)
 
     @remote_gen.awaited
     def _remote_gen_aio(self, *args: Any, **kwargs: Any) -> AsyncItems:
-        self._check_generator()
-        return AsyncItems(lambda: binding.bind(self._obj), self._label, self._spec.name, args, kwargs)
+        return AsyncItems(self._bound(self._check_generator), self._label, self._spec.name, args, kwargs)
 
     def local(self, *args: Any, **kwargs: Any) -> Any:
         """Run the method in this process, on an instance of its own whose enter hooks run once; exit hooks do not run.
@@ -185,9 +183,8 @@ class Function(Checked, SpawnFaces, Handle):
         star: bool,
         face: str,
     ) -> Fanout:
-        self._check_plain(face)
         return Fanout(
-            lambda: binding.bind(self._obj),
+            self._bound(lambda: self._check_plain(face)),
             self._spec.name,
             Inputs(iterators, kwargs or {}, star=star),
             order_outputs=ordered,

@@ -7,8 +7,10 @@ import pickle
 import reprlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from modal_nb.client import lookups
 from modal_nb.client.binding import bind
 from modal_nb.client.declaration import Declaration, served_names
 from modal_nb.client.dual import dual
@@ -182,6 +184,10 @@ class Obj(Handle):
 
     def __dir__(self) -> list[str]:
         declaration = self.__modal__.declaration
+        # of a looked-up class what is known by now; nobody is asked
+        found = lookups.known(declaration) if declaration.lookup is not None else None
+        if found is not None:
+            declaration = replace(declaration, spec=found.record.spec)
         parameters = () if declaration.spec is None else declaration.spec.parameters
         names = {
             "update_autoscaler",

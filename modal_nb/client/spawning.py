@@ -79,8 +79,8 @@ class SpawnFaces:
     async def _spawn_map_aio(
         self, *input_iterators: Iterable[Any] | AsyncIterable[Any], kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        inputs = self._inputs(input_iterators, kwargs, "spawn_map")
         pool = await self._bind_async("spawn_map")
+        inputs = self._inputs(input_iterators, kwargs, "spawn_map")
         if pool.app.deployed:
             await self._collect_async(inputs, pool)
         else:
@@ -102,8 +102,9 @@ class SpawnFaces:
     async def _experimental_spawn_map_aio(
         self, *input_iterators: Iterable[Any] | AsyncIterable[Any], kwargs: Mapping[str, Any] | None = None
     ) -> FunctionCall:
+        pool = await self._bind_async("experimental_spawn_map")
         inputs = self._inputs(input_iterators, kwargs, "experimental_spawn_map")
-        return await self._collect_async(inputs, await self._bind_async("experimental_spawn_map"))
+        return await self._collect_async(inputs, pool)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
