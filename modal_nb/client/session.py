@@ -66,7 +66,6 @@ class Session:
         self._since = 0.0
         #: calls made by ``.spawn``, and the ids of all calls
         self.kept = Kept()
-        #: reports for views
         self.watching = Watching(self)
         self._returned = Returned(self)
 
