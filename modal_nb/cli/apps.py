@@ -13,6 +13,7 @@ from modal_nb.cli.misuse import Misuse
 from modal_nb.cli.output import Json, commands, doing, print_json, print_table
 from modal_nb.client import session
 from modal_nb.client.environments import environment_name
+from modal_nb.client.lookups import DeployedApp
 from modal_nb.exception import Error, InvalidError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
@@ -58,8 +59,11 @@ def command(
         traces.print_trace(error)
         raise typer.Exit(1) from None
     app_name = name or app.name
-    newest = next(one for one in _listed(environment_name(env)) if one.name == app_name)
-    typer.echo(f"Deployed {app_name}, version {newest.version}: {', '.join(newest.classes)}")
+    # not from the list of what is deployed: somebody else may have been faster
+    live = app.running()
+    assert isinstance(live, DeployedApp)
+    names = sorted({*app.registered_classes, *app.registered_functions})
+    typer.echo(f"Deployed {app_name}, version {live.version}: {', '.join(names)}")
 
 
 @group.command("list")

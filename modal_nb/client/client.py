@@ -41,11 +41,15 @@ class Client:
         return hash(self.home)
 
     def __reduce__(self) -> Any:
-        """In a container it is the container's own supervisor that is asked."""
-        return Client, ()
+        return _travelled, (None if self._home is None else self.home,)
 
     def __repr__(self) -> str:
         return f"<Client of {self.home}>"
+
+
+def _travelled(home: str | None) -> Client:
+    """What came with a pickle: in a container it is the container's own supervisor that is asked."""
+    return Client(None if process.link is not None else home)
 
 
 def session_of(client: Any) -> sessions.Session:

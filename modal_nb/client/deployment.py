@@ -88,7 +88,7 @@ def _deploy(
     )
     answer = session.ask(asked, dp.Deployed, [*(data for _, data in told), *loads])
     run.known_as(answer.app, answer.id)
-    run.stopped = False
+    run.stopped, run.version = False, answer.version
     return run
 
 

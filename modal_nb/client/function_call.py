@@ -12,10 +12,11 @@ from modal_nb.client import session as sessions
 from modal_nb.client import stored, waiting
 from modal_nb.client.call_graph import InputInfo, graph
 from modal_nb.client.call_logs import CallLogs
-from modal_nb.client.client import session_of
+from modal_nb.client.client import Client, session_of
 from modal_nb.client.dual import Faces, dual
 from modal_nb.client.waiting import AnyCall
 from modal_nb.exception import InvalidError
+from modal_nb.runtime.context import process
 
 
 def _gather(*function_calls: FunctionCall) -> list[Any]:
@@ -159,7 +160,10 @@ class FunctionCall:
         return session.kept.of_id(self._id) or stored.find(session, self._id)
 
     def __reduce__(self) -> Any:
-        return FunctionCall.from_id, (self._id,)
+        # code in a container has no home of its own
+        if self._session is None or process.link is not None:
+            return FunctionCall.from_id, (self._id,)
+        return FunctionCall.from_id, (self._id, Client(self._session.where.home))
 
     def __repr__(self) -> str:
         return f"<FunctionCall {self._id}>"

@@ -33,6 +33,8 @@ class DeployedApp(RunningApp):
     def __init__(self, session: Session, environment: str, name: str, key: bytes) -> None:
         super().__init__(session, name, key)
         self.environment = environment
+        #: that this process deployed last; 0: none
+        self.version = 0
 
     def known_as(self, number: int, identity: str) -> None:
         """The supervisor's number of it; from now on it is told to a new supervisor."""
