@@ -233,14 +233,14 @@ class Session:
         self._breaks = self._breaks + 1 if self._calls and soon else 0
         if self._breaks > _MOST_BREAKS:
             self._breaks = 0
-            error = (
+            ends = (
                 f"the connection to the supervisor ended {_MOST_BREAKS + 1} times in a row without a result"
             )
-            self._give_up(ConnectionError(f"{error}; {self._door.about}"), given_up)
+            self._give_up(ConnectionError(f"{ends}; {self._door.about}"), given_up)
 
     def _give_up(self, error: Exception, given_up: list[tuple[Call, Exception]]) -> None:
-        while self._calls:
-            given_up.append((self._calls.popitem()[1], error))
+        calls = [self._calls.pop(number, None) for number in list(self._calls)]
+        given_up += [(call, error) for call in calls if call]  # the oldest first: a ``.map`` ends with it
 
     def _recover(self, *, start: bool = True) -> None:
         for attempt in range(_TRIES):
