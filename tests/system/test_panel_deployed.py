@@ -78,4 +78,6 @@ def test_what_another_process_deployed_is_seen_and_steered(pages: NotebookPage, 
         other.assert_holds()
     pages.picture("everything", pages.panel(2))
     modal_nb(pages.lab, "app", "stop", app)
+    # the panel of everything may be long, and a panel that is out of sight does not paint
+    panel.root.scroll_into_view_if_needed()
     expect(panel.root.locator(".mnb-banner")).to_have_text(ABSENT, timeout=RUN_MS)
