@@ -14,7 +14,7 @@ from modal_nb.cli.output import Json, commands, doing, print_json, print_table
 from modal_nb.client import session
 from modal_nb.client.environments import environment_name
 from modal_nb.client.lookups import DeployedApp
-from modal_nb.exception import Error, InvalidError
+from modal_nb.exception import InvalidError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.connection import places
@@ -47,17 +47,10 @@ def command(
     """Deploy an app: it runs on when this command ends, and is found by its name."""
     from modal_nb.cli.target import app_of  # noqa: PLC0415 - the lists need nothing of it
 
-    try:
+    with traces.of_user_code():
         app = app_of(load(target, [], is_module=module))
         with doing("Deploying"):
             app.deploy(name=name, environment_name=env, tag=tag, strategy=strategy)  # type: ignore[arg-type]
-    except (Misuse, typer.Exit):
-        raise
-    except Exception as error:
-        if isinstance(error, Error) and not traces.has_frames(error):
-            raise
-        traces.print_trace(error)
-        raise typer.Exit(1) from None
     app_name = name or app.name
     # not from the list of what is deployed: somebody else may have been faster
     live = app.running()
@@ -141,7 +134,7 @@ def create(name: Annotated[str, typer.Argument(help="Its name.")]) -> None:
 
 def _anything() -> bool:
     """Whether something was ever stored: if not, no supervisor is started to say so."""
-    return (places().home / "store.db").exists()
+    return places().store.exists()
 
 
 def _listed(environment: str) -> list[dp.DeployedApp]:

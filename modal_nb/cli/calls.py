@@ -12,7 +12,6 @@ from modal_nb.cli import traces
 from modal_nb.cli.output import Json, commands, print_json, print_table
 from modal_nb.client import session
 from modal_nb.client.function_call import FunctionCall
-from modal_nb.exception import Error
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol.connection import places
 
@@ -29,7 +28,7 @@ def show(
 ) -> None:
     """List the newest calls, and how far they are."""
     found: list[dp.StoredCall] = []
-    if (places().home / "store.db").exists():
+    if places().store.exists():
         found = session.current().ask(dp.CallListAsk(limit=limit), dp.CallList).calls
     if json:
         print_json([one.content() for one in found])
@@ -64,18 +63,12 @@ def get(
     index: Annotated[int, typer.Option(help="Which input, of a call of many.")] = 0,
 ) -> None:
     """Print the result of a call; what its method raised is a traceback and exit code 1. Ctrl-C ends only the wait."""
-    try:
-        call = FunctionCall.from_id(identity)
-        call.num_inputs()  # an unknown one is a sentence
-        typer.echo(repr(_wait(call, timeout, index)))
-    except TimeoutError as error:
-        typer.echo(f"modal-nb: {error}", err=True)
-        raise typer.Exit(1) from None
-    except Exception as error:
-        if isinstance(error, Error) and not traces.has_frames(error):
-            raise
-        traces.print_trace(error)
-        raise typer.Exit(1) from None
+    with traces.of_user_code():
+        try:
+            typer.echo(repr(FunctionCall.from_id(identity).get(timeout, index=index)))
+        except TimeoutError as error:
+            typer.echo(f"modal-nb: {error}", err=True)
+            raise typer.Exit(1) from None
 
 
 @group.command()
@@ -102,13 +95,3 @@ def logs(
     plain = not sys.stdout.isatty()
     for line in FunctionCall.from_id(identity).logs(follow=follow):
         print(line if plain else shown(line), flush=follow)  # noqa: T201 - what was asked for
-
-
-def _wait(call: FunctionCall, timeout: float | None, index: int) -> object:
-    """As ``call.get``, on a thread: an interrupt of the blocking face would cancel the input."""
-    import asyncio  # noqa: PLC0415 - needed by this command alone
-
-    async def wait() -> object:
-        return await call.get.aio(timeout, index=index)
-
-    return asyncio.run(wait())

@@ -9,11 +9,10 @@ import typer
 from modal_nb.cli import traces
 from modal_nb.cli.container_log import Printing
 from modal_nb.cli.loading import IsModule, Loaded, Target, load
-from modal_nb.cli.misuse import Misuse
 from modal_nb.cli.output import commands
 from modal_nb.cli.target import Entry, Served, find
 from modal_nb.client.app import App
-from modal_nb.exception import Error, InvalidError
+from modal_nb.exception import InvalidError
 from modal_nb.spec import checks
 
 command = commands()
@@ -43,20 +42,12 @@ def run(
     generator's items as they come.
     """
     rest = arguments or []
-    try:
+    with traces.of_user_code():
         loaded = load(target, rest, is_module=module)
         found = find(loaded)
         values = found.flags().parse(f"modal-nb run {'-m ' if module else ''}{target}", rest)
         if values is not None:
             _run(found, values, run_name(found.app, loaded), quiet=quiet)
-    except (Misuse, typer.Exit):
-        raise
-    except Exception as error:
-        # an error of ours before any code of the user's is a sentence
-        if isinstance(error, Error) and not traces.has_frames(error):
-            raise
-        traces.print_trace(error)
-        raise typer.Exit(1) from None
 
 
 def _run(found: Entry | Served, values: dict[str, Any], name: str | None, *, quiet: bool) -> None:

@@ -25,7 +25,7 @@ from modal_nb.client.obj import Obj
 from modal_nb.client.pool import Pool
 from modal_nb.client.subject import of_obj
 from modal_nb.client.subscription import Seen
-from modal_nb.exception import Error, StartFailedError
+from modal_nb.exception import StartFailedError
 from modal_nb.protocol import messages as ms
 from modal_nb.spec.lifecycle import ContainerState
 
@@ -44,7 +44,7 @@ def shell(target: Target, arguments: Arguments = None, *, cmd: Code = None, modu
     The parameters of the class are flags. The app ends with the console.
     """
     rest = arguments or []
-    try:
+    with traces.of_user_code():
         loaded = load(target, rest, is_module=module)
         found = find_class(loaded)
         usage = f"modal-nb shell {'-m ' if module else ''}{target}"
@@ -56,13 +56,6 @@ def shell(target: Target, arguments: Arguments = None, *, cmd: Code = None, modu
             _check_console()
         with found.app.run(name=run_name(found.app, loaded)):
             code = _attach(found.instance(values), text)
-    except (Misuse, typer.Exit):
-        raise
-    except Exception as error:
-        if isinstance(error, Error) and not traces.has_frames(error):
-            raise
-        traces.print_trace(error)
-        raise typer.Exit(1) from None
     raise typer.Exit(code)
 
 

@@ -6,12 +6,35 @@ import asyncio
 import importlib
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
+from modal_nb.cli.misuse import Misuse
+from modal_nb.exception import Error
 from modal_nb.runtime.remote_frames import is_own
 
 #: what runs user code for us: its frames stand above the user's
 _LAUNCHERS = tuple(str(Path(module.__file__ or "").parent) for module in (asyncio, importlib))
+
+
+@contextmanager
+def of_user_code() -> Iterator[None]:
+    """Around code of the user's: what it raises is its traceback and exit code 1.
+
+    Misuse passes, and so does an error of ours before any code of the user's: it is a sentence.
+    """
+    try:
+        yield
+    except (Misuse, typer.Exit):
+        raise
+    except Exception as error:
+        if isinstance(error, Error) and not has_frames(error):
+            raise
+        print_trace(error)
+        raise typer.Exit(1) from None
 
 
 def has_frames(error: BaseException) -> bool:

@@ -19,14 +19,14 @@ class Lock(Protocol):
 
 #: seconds after which a wait looks up. An interrupt that comes between Python's last look for signals and the system
 #: call that waits does not end that call; it is noticed when the next one begins
-_SLICE = 0.5
+SLICE = 0.5
 #: so many interrupts in the middle of one act mean that it hangs
 _MOST = 20
 
 
 def acquire(lock: Lock) -> None:
     """``lock.acquire()`` that no interrupt is lost in."""
-    while not lock.acquire(timeout=_SLICE):
+    while not lock.acquire(timeout=SLICE):
         pass
 
 
@@ -35,13 +35,13 @@ def take(letters: queue.SimpleQueue[T], seconds: float | None = None) -> T:
     if seconds is None:
         while True:
             try:
-                return letters.get(timeout=_SLICE)
+                return letters.get(timeout=SLICE)
             except queue.Empty:
                 continue
     limit = time.monotonic() + seconds
-    while (left := limit - time.monotonic()) > _SLICE:
+    while (left := limit - time.monotonic()) > SLICE:
         try:
-            return letters.get(timeout=_SLICE)
+            return letters.get(timeout=SLICE)
         except queue.Empty:
             continue
     return letters.get(timeout=left) if left > 0 else letters.get_nowait()
@@ -49,7 +49,7 @@ def take(letters: queue.SimpleQueue[T], seconds: float | None = None) -> T:
 
 def await_event(event: threading.Event) -> None:
     """``event.wait()`` that no interrupt is lost in."""
-    while not event.wait(_SLICE):
+    while not event.wait(SLICE):
         pass
 
 

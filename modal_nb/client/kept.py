@@ -155,12 +155,7 @@ class KeptCall:
 
     def check(self, index: int) -> Place:
         """The place of an input; InvalidError for an index that does not exist."""
-        if isinstance(index, bool) or not isinstance(index, int):
-            raise InvalidError(f"`index` must be a whole number, not {index!r}")
-        if not 0 <= index < len(self.places):
-            count = len(self.places)
-            known = "its only index is 0" if count == 1 else f"it has {count or 'no'} inputs, counted from 0"
-            raise InvalidError(f"index={index} is out of range of {self.id}: {known}")
+        check_index(self.id, index, len(self.places))
         return self.places[index]
 
 
@@ -277,6 +272,15 @@ class Kept:
 def _unsettled(call: Call) -> bool:
     place = call.sink
     return isinstance(place, Place) and place.outcome is None and not place.expired
+
+
+def check_index(call_id: str, index: Any, count: int) -> None:
+    """InvalidError for an index that a call of so many inputs does not have."""
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise InvalidError(f"`index` must be a whole number, not {index!r}")
+    if not 0 <= index < count:
+        known = "its only index is 0" if count == 1 else f"it has {count or 'no'} inputs, counted from 0"
+        raise InvalidError(f"index={index} is out of range of {call_id}: {known}")
 
 
 def expired(call_id: str) -> OutputExpiredError:

@@ -15,12 +15,11 @@ import msgspec
 from modal_nb import exception
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
-from modal_nb.client.interrupts import await_event
-from modal_nb.client.kept import Outcome, Tell
+from modal_nb.client.interrupts import SLICE, await_event
+from modal_nb.client.kept import Outcome, Tell, check_index
 from modal_nb.client.lookups import app_of
 from modal_nb.client.pool import Pool
 from modal_nb.client.room import Room
-from modal_nb.exception import InvalidError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
@@ -29,10 +28,6 @@ from modal_nb.spec.pool import PoolSpec
 
 if TYPE_CHECKING:
     from modal_nb.client.session import Session
-
-
-#: seconds
-_LOOK = 0.5
 
 
 class SpawnedCall:
@@ -79,7 +74,7 @@ class SpawnedCall:
         """Wait until all are on disk. Raises what one was refused with."""
         with self._accepted:
             while self._open:
-                self._accepted.wait(_LOOK)  # an interrupt may come just before it waits
+                self._accepted.wait(SLICE)  # an interrupt may come just before it waits
         if self._error is not None:
             raise self._error
 
@@ -171,12 +166,7 @@ class StoredCall:
 
     def check(self, index: int) -> None:
         """InvalidError for an index that does not exist."""
-        if isinstance(index, bool) or not isinstance(index, int):
-            raise InvalidError(f"`index` must be a whole number, not {index!r}")
-        if index not in self.places:
-            count = len(self.places)
-            known = "its only index is 0" if count == 1 else f"it has {count} inputs, counted from 0"
-            raise InvalidError(f"index={index} is out of range of {self.id}: {known}")
+        check_index(self.id, index, len(self.places))
 
 
 def find(session: Session, call_id: str) -> StoredCall:

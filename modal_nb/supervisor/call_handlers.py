@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modal_nb.exception import Error
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Message
-from modal_nb.supervisor import reports
+from modal_nb.supervisor.answers import Answer, Answers
 from modal_nb.supervisor.keeper import Keeper
-from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import Client
 from modal_nb.supervisor.store import all_calls, deployments
 from modal_nb.supervisor.store import calls as rows
-from modal_nb.supervisor.store.store import Store
 
 
 class CallHandlers:
     """One method per request."""
 
-    def __init__(self, store: Store, reactor: Reactor, keeper: Keeper) -> None:
-        self._store = store
-        self._reactor = reactor
+    def __init__(self, answers: Answers, keeper: Keeper) -> None:
+        self._answers = answers
         self._keeper = keeper
         self.handlers: Mapping[type[ms.Content], Callable[[Client, int, Message, Any], None]] = {
             dp.CallAsk: self._find,
@@ -44,42 +40,25 @@ class CallHandlers:
                 inputs=row.inputs,
             )
 
-        self._run(client, request, find, lambda found: found)
+        self._answers.when_done(client, request, find, lambda found: (found, ()))
 
     def _list(self, client: Client, request: int, message: Message, asked: dp.CallListAsk) -> None:
-        self._run(
+        self._answers.when_done(
             client,
             request,
             lambda c: all_calls.listed(c, asked.limit),
-            lambda calls: dp.CallList(calls=calls),
+            lambda calls: (dp.CallList(calls=calls), ()),
         )
 
     def _cancel(self, client: Client, request: int, message: Message, asked: dp.CallCancel) -> None:
-        def cancelled(pending: list[int]) -> ms.Done:
+        def cancelled(pending: list[int]) -> Answer:
             waits = set(pending)
             indexes = [index for index in asked.indexes or pending if index in waits]
             self._keeper.cancel(asked.call, indexes, terminate=asked.terminate)
-            return ms.Done()
+            return ms.Done(), ()
 
         def look(connection: Any) -> list[int]:
             rows.find(connection, asked.call)
             return rows.pending_indexes(connection, asked.call)
 
-        self._run(client, request, look, cancelled)
-
-    def _run(
-        self,
-        client: Client,
-        request: int,
-        operation: Callable[[Any], Any],
-        answer: Callable[[Any], ms.Content],
-    ) -> None:
-        def done(found: Any) -> None:
-            reports.answer(client, request, answer(found))
-            self._reactor.flush()
-
-        def failed(error: Error) -> None:
-            reports.refuse(client, request, error)
-            self._reactor.flush()
-
-        self._store.run(operation, done, failed)
+        self._answers.when_done(client, request, look, cancelled)

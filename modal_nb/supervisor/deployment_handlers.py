@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from modal_nb.exception import Error, NotFoundError
+from modal_nb.exception import NotFoundError
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Message
 from modal_nb.scheduler import events as ev
-from modal_nb.supervisor import outcomes, reports
+from modal_nb.supervisor import outcomes
+from modal_nb.supervisor.answers import Answer, Answers
 from modal_nb.supervisor.deployments import Deployments
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import App, Client, DeclaredClass
@@ -37,6 +38,7 @@ class DeploymentHandlers:
         reactor: Reactor,
         deployments: Deployments,
         check: Callable[[str, list[str]], None],
+        answers: Answers,
     ) -> None:
         """``check`` raises for options of a class that the back end does not honour."""
         self._store = store
@@ -45,6 +47,7 @@ class DeploymentHandlers:
         self._reactor = reactor
         self._deployments = deployments
         self._check = check
+        self._answers = answers
         self.handlers: Mapping[type[ms.Content], Callable[[Client, int, Message, Any], None]] = {
             dp.DeployKeyAsk: self._key,
             dp.Deploy: self._deploy,
@@ -57,10 +60,11 @@ class DeploymentHandlers:
 
     def _key(self, client: Client, request: int, message: Message, asked: dp.DeployKeyAsk) -> None:
         fresh = secrets.token_bytes(32)
-        self._store.run(
+        self._answers.when_done(
+            client,
+            request,
             lambda c: rows.app_key(c, asked.environment, asked.app_name, fresh),
-            lambda key: self._answer(client, request, dp.DeployKey(key=key.hex())),
-            partial(self._refuse, client, request),
+            lambda key: (dp.DeployKey(key=key.hex()), ()),
         )
 
     def _deploy(self, client: Client, request: int, message: Message, asked: dp.Deploy) -> None:
@@ -86,17 +90,18 @@ class DeploymentHandlers:
             ]
             return rows.add_version(connection, asked, classes, pools, now)
 
-        def live(row: rows.AppRow) -> None:
+        def live(row: rows.AppRow) -> Answer:
             app = self._deployments.go_live(row, recreate=asked.strategy == "recreate")
-            self._answer(client, request, dp.Deployed(app=app.number, id=app.id, version=row.version))
+            return dp.Deployed(app=app.number, id=app.id, version=row.version), ()
 
-        self._store.run(add, live, partial(self._refuse, client, request))
+        self._answers.when_done(client, request, add, live)
 
     def _list(self, client: Client, request: int, message: Message, asked: dp.DeployedAppsAsk) -> None:
-        self._store.run(
+        self._answers.when_done(
+            client,
+            request,
             lambda c: rows.listed(c, asked.environment),
-            lambda apps: self._answer(client, request, dp.DeployedApps(apps=apps)),
-            partial(self._refuse, client, request),
+            lambda apps: (dp.DeployedApps(apps=apps), ()),
         )
 
     def _stop(self, client: Client, request: int, message: Message, asked: dp.DeployedAppStop) -> None:
@@ -111,30 +116,26 @@ class DeploymentHandlers:
             self._store.run(lambda c: self._private.keep_only(rows.private_files(c)))
             app = self._deployments.apps.pop((asked.environment, asked.app_name), None)
             if app is None:
-                self._answer(client, request, ms.Done())
+                self._answers.give(client, request, ms.Done())
                 return
             app.waiting.append((client, request))
             self._reactor.feed(ev.AppStopped(app.number))
             self._reactor.flush()
 
-        self._store.run(stop, stopped, partial(self._refuse, client, request))
+        self._store.run(stop, stopped, partial(self._answers.refuse, client, request))
 
     def _create_environment(
         self, client: Client, request: int, message: Message, asked: dp.EnvironmentCreate
     ) -> None:
-        self._store.run(
-            lambda c: rows.create_environment(c, asked.name),
-            lambda _: self._answer(client, request, ms.Done()),
-            partial(self._refuse, client, request),
+        self._answers.when_done(
+            client, request, lambda c: rows.create_environment(c, asked.name), lambda _: (ms.Done(), ())
         )
 
     def _environments(
         self, client: Client, request: int, message: Message, asked: dp.EnvironmentsAsk
     ) -> None:
-        self._store.run(
-            rows.environments,
-            lambda names: self._answer(client, request, dp.Environments(names=names)),
-            partial(self._refuse, client, request),
+        self._answers.when_done(
+            client, request, rows.environments, lambda names: (dp.Environments(names=names), ())
         )
 
     def _lookup(self, client: Client, request: int, message: Message, asked: dp.ClassLookup) -> None:
@@ -154,7 +155,7 @@ class DeploymentHandlers:
             version, python, classes = found
             one = next((c for c in classes if c.named and c.name == asked.name), None)
             if app is None or one is None:
-                self._refuse(client, request, _no_class(asked, version, classes))
+                self._answers.refuse(client, request, _no_class(asked, version, classes))
                 return
             declared = app.classes[one.name, one.digest] = DeclaredClass(
                 self._private.get(one.launch), one.record
@@ -166,7 +167,7 @@ class DeploymentHandlers:
             version = asked.version or newest
             return (version, *rows.version_classes(connection, row, version))
 
-        self._store.run(look, old, partial(self._refuse, client, request))
+        self._store.run(look, old, partial(self._answers.refuse, client, request))
 
     def _found(
         self, client: Client, request: int, app: App, version: int, python: str, found: DeclaredClass | None
@@ -174,16 +175,7 @@ class DeploymentHandlers:
         content = dp.LookedUp(
             app=app.number, app_id=app.id, key=app.codec.key.hex(), version=version, python=python
         )
-        reports.answer(client, request, content, [found.data] if found else ())
-        self._reactor.flush()
-
-    def _answer(self, client: Client, request: int, content: ms.Content) -> None:
-        reports.answer(client, request, content)
-        self._reactor.flush()
-
-    def _refuse(self, client: Client, request: int, error: Error) -> None:
-        reports.refuse(client, request, error)
-        self._reactor.flush()
+        self._answers.give(client, request, content, [found.data] if found else ())
 
 
 def _no_class(asked: dp.ClassLookup, version: int, classes: list[rows.ClassRow]) -> NotFoundError:

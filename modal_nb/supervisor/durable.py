@@ -48,10 +48,9 @@ class Durable:
         """``check`` raises for options of a class that the back end does not honour; ``connected``: who is here."""
         self._settings = settings
         self._reactor = reactor
-        self._epoch = epoch
-        self._check = check
         self._loop = loop
-        self._connected = connected
+        #: what the parts are made of
+        self._means = (settings, reactor, epoch, check, loop, connected)
         self._loaded = False
         #: what earlier supervisors have left was taken over, or there was nothing
         self._whole = False
@@ -63,7 +62,7 @@ class Durable:
         from modal_nb.supervisor.stored import Stored  # noqa: PLC0415 - see above
 
         self._loaded = True
-        made = Stored(self._settings, self._reactor, self._epoch, self._check, self._loop, self._connected)
+        made = Stored(*self._means)
         self._loop.call_later(_SWEEP_EVERY, self._sweep)
         return made
 
@@ -74,7 +73,7 @@ class Durable:
 
     async def restore(self) -> None:
         """Take over what earlier supervisors have left. A store that cannot be read stops nobody but its users."""
-        if not self._settings.store.exists():
+        if not self._settings.places.store.exists():
             self._whole = True
             return
         try:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from modal_nb.exception import Error, InvalidError, RequestSizeError
+from modal_nb.exception import InvalidError, RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol import objects as ob
 from modal_nb.protocol.codec import Message
-from modal_nb.supervisor import reports
+from modal_nb.supervisor.answers import Answer, Answers
 from modal_nb.supervisor.lines import Lines, Place, Waiter
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import Client
 from modal_nb.supervisor.store import dicts, objects, queues, receipts
 from modal_nb.supervisor.store.store import Store
 
-#: content and buffers of an answer
-Answer = tuple[ms.Content, Sequence[bytes]]
 Handler = Callable[[Client, int, Message, Any], None]
 
 #: seconds in which a client may come back before its ephemeral objects go; all of them after a new start
@@ -39,7 +37,7 @@ class ObjectHandlers:
         connected: Callable[[], list[Client]],
     ) -> None:
         self._store = store
-        self._reactor = reactor
+        self._answers = Answers(store, reactor)
         self._loop = loop
         self._connected = connected
         flush = reactor.flush
@@ -225,17 +223,8 @@ class ObjectHandlers:
         operation: Callable[[Any, float], Any],
         answer: Callable[[Any], Answer],
     ) -> None:
-        def done(found: Any) -> None:
-            content, buffers = answer(found)
-            reports.answer(client, request, content, buffers)
-            self._reactor.flush()
-
-        def failed(error: Error) -> None:
-            reports.refuse(client, request, error)
-            self._reactor.flush()
-
         now = time.time()
-        self._store.run(lambda c: operation(c, now), done, failed)
+        self._answers.when_done(client, request, lambda c: operation(c, now), answer)
 
 
 def owner_of(client: Client) -> str:

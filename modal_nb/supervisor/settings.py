@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from modal_nb.exception import InvalidError
@@ -40,10 +39,6 @@ class Settings:
     #: days that results of ``.spawn`` are kept, and bytes that all of them may take
     results_keep_days: float = 7.0
     results_bound: int = 10_240 * _MIB
-
-    @property
-    def store(self) -> Path:
-        return self.places.store
 
     @property
     def body_limit(self) -> int:

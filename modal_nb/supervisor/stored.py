@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from modal_nb.scheduler import events as ev
+from modal_nb.supervisor.answers import Answers
 from modal_nb.supervisor.call_handlers import CallHandlers
 from modal_nb.supervisor.deployment_handlers import DeploymentHandlers
 from modal_nb.supervisor.deployments import Deployments
@@ -42,13 +43,16 @@ class Stored:
         home = settings.places.home
         self._private = PrivateFiles(home / "private")
         self._blobs = Blobs(home / "blobs")
-        self.store = store = Store(settings.store, settings.durability, loop)
+        self.store = store = Store(settings.places.store, settings.durability, loop)
         self.deployments = Deployments(store, self._private, reactor, epoch)
         again = self.deployments.again
         self.keeper = Keeper(store, self._blobs, reactor, settings.queue_bound, loop, again)
         self.deployments.move = self.keeper.move
-        about_apps = DeploymentHandlers(store, self._private, self._blobs, reactor, self.deployments, check)
-        about_calls = CallHandlers(store, reactor, self.keeper)
+        answers = Answers(store, reactor)
+        about_apps = DeploymentHandlers(
+            store, self._private, self._blobs, reactor, self.deployments, check, answers
+        )
+        about_calls = CallHandlers(answers, self.keeper)
         self.objects = ObjectHandlers(store, reactor, loop, connected)
         self.handlers = {**about_apps.handlers, **about_calls.handlers, **self.objects.handlers}
 

@@ -67,10 +67,9 @@ def accept(connection: Connection, blobs: Blobs, new: Accepted, now: float) -> E
         is None
     ):
         return Entry.GONE
-    if new.index == 0 or not connection.scalar(select(func.count()).where(sc.calls.c.id == new.call)):
-        values = {"id": new.call, "created": now}
-        values |= {name: getattr(new, name) for name in ("app", "pool", "method", "label")}
-        connection.execute(sc.calls.insert().prefix_with("OR IGNORE").values(**values))
+    values = {"id": new.call, "created": now}
+    values |= {name: getattr(new, name) for name in ("app", "pool", "method", "label")}
+    connection.execute(sc.calls.insert().prefix_with("OR IGNORE").values(**values))
     assert new.body is not None
     file = blobs.put(f"{new.call}-{new.index}.in", new.body)
     connection.execute(
