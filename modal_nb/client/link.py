@@ -23,6 +23,7 @@ from modal_nb.protocol.stream import (
     Kind,
     Packet,
     Receiver,
+    Result,
     Sender,
     body_limit,
     packet,
@@ -67,6 +68,8 @@ class Link:
         self._open = True
         #: gets the content of every REPORT packet, on the reading thread
         self.on_report: Callable[[dict[str, Any]], None] = lambda _: None
+        #: gets every RESULT that is about what code shows, on the reading thread
+        self.on_output: Callable[[Packet], None] = lambda _: None
         try:
             self._sock.connect(address)
             self.welcome = self._greet(hello)
@@ -149,8 +152,10 @@ class Link:
         try:
             while True:
                 for one in self._receiver.read():
-                    if one.kind == Kind.RESULT:
+                    if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
                         self._on_result(one)
+                    elif one.kind == Kind.RESULT:
+                        self.on_output(one)
                     elif one.kind == Kind.REPORT:
                         self.on_report(self._codec.open(one.frames()).content)
                     elif (request := self._requests.get(one.number)) is not None:

@@ -19,6 +19,7 @@ from modal_nb.client.calls import Call, Sink
 from modal_nb.client.doors import ContainerDoor, Door, HomeDoor
 from modal_nb.client.kept import Kept
 from modal_nb.client.link import Link, LinkLost
+from modal_nb.client.relay import Relay
 from modal_nb.client.returned import Returned
 from modal_nb.client.watching import Watching
 from modal_nb.exception import ConnectionError
@@ -53,7 +54,6 @@ class Session:
         #: held while the link is replaced and while a call is entered
         self._lock = threading.RLock()
         self._link: Link | None = None
-        #: a reference for a call
         self.next_number = itertools.count(1).__next__
         self._calls: dict[int, Call] = {}
         self.apps: list[RunningApp] = []
@@ -64,10 +64,9 @@ class Session:
         #: ends of the connection in a row, and when it was made; a result between them ends the row
         self._breaks = 0
         self._since = 0.0
-        #: calls made by ``.spawn``, and the ids of all calls
-        self.kept = Kept()
-        self.watching = Watching(self)
+        self.kept, self.watching = Kept(), Watching(self)
         self._returned = Returned(self)
+        self.relay = Relay(self)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -100,12 +99,12 @@ class Session:
 
     def _connect(self, *, start: bool = True) -> Link:
         link = self._link = self._door.connect(self._result, self._ended, start=start)
-        self.payload_bound = link.welcome.payload_bound
+        self.payload_bound, link.on_output = link.welcome.payload_bound, self.relay.take
         self._since = time.monotonic()
         return link
 
     def linked(self) -> Link | None:
-        """The connection if there is one; none is made."""
+        """The connection if there is one."""
         return self._link
 
     # -- calls --------------------------------------------------------------------------------------------------

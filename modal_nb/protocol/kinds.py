@@ -53,6 +53,15 @@ class Kind(IntEnum):
     SPAWN = 22
     #: client -> supervisor (number: call reference): wait for the outcome of a kept input; its one frame is a SpawnHead
     ATTACH = 23
+    #: container -> supervisor (number: an input that runs or has run there, 0: the container itself): one Jupyter
+    #: message that its code shows or asks; goes on as a RESULT
+    OUTPUT = 24
+    #: client -> supervisor (extra: container), then on the control stream (extra: 0): one Jupyter message for the code
+    #: that runs or has run there: the answer to what it asked, or what a front end did to its widgets
+    TELL = 25
+    #: client -> supervisor, like CALL but for this very container (extra: its number; flags: 1, it leaves its pool for
+    #: as long as the input runs, else 0)
+    PINNED = 26
     #: supervisor -> client: how a pool is that it watches, or what has changed
     REPORT = 30
 
@@ -77,6 +86,11 @@ class Result(IntEnum):
     PENDING = 6
     #: of both: the store would not; two frames, the name of a class in modal_nb.exception and the message
     REFUSED = 7
+    #: what code in a container shows or asks, as it came (parent: its pool, extra: the container, count: 0); never an
+    #: outcome. May follow the outcome. number 0: of no call
+    OUTPUT = 8
+    #: a TELL could not be delivered: the container (extra) is gone
+    UNTOLD = 9
 
 
 #: how an attempt ended, by the number that travels in flags; values are those of scheduler.events.Outcome

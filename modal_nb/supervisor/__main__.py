@@ -68,7 +68,13 @@ class Supervisor:
             epoch,
             reactor,
             self.handlers,
-            KernelLink(reactor.feed, reactor.finish, reactor.streams.item, self.fleet.stream_ended),
+            KernelLink(
+                reactor.feed,
+                reactor.finish,
+                reactor.streams.item,
+                reactor.outputs.shown,
+                self.fleet.stream_ended,
+            ),
         )
         self.gateway = reactor.gateway = Gateway(settings, loop, reception.greet, self.fleet.adopt_lease)
         reactor.on_quiet = self.fleet.on_gone = self._consider_ending

@@ -187,7 +187,7 @@ class Keeper:
         """A RESULT of one of our calls."""
         kind, number, *_, flags, parts, _, _ = PREFIX.unpack(pieces[0])[2:]
         kept = self._inputs.get(number)
-        if kind != Kind.RESULT or kept is None or flags == Result.ITEM:
+        if kind != Kind.RESULT or kept is None or flags in (Result.ITEM, Result.OUTPUT):
             return
         codec = kept.pool.app.codec
         if flags == Result.UNKNOWN_POOL:

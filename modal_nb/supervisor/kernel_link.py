@@ -26,11 +26,13 @@ class KernelLink:
         feed: Callable[[ev.Event], None],
         finish: Callable[[int, Packet, ev.Outcome], None],
         item: Callable[[Packet], None],
+        output: Callable[[Container, Packet], None],
         broke: Callable[[Container], None],
     ) -> None:
         self._feed = feed
         self._finish = finish
         self._item = item
+        self._output = output
         self._broke = broke
 
     def greet(self, container: Container, hello: Hello, link: Link) -> None:
@@ -55,6 +57,8 @@ class KernelLink:
             self._finish(container.number, packet, _OUTCOMES[packet.flags])
         elif kind == Kind.ITEM:
             self._item(packet)
+        elif kind == Kind.OUTPUT:
+            self._output(container, packet)
         elif kind == Kind.PAUSE:
             paused = bool(packet.flags)
             self._feed(ev.InputPaused(container.number, packet.number, packet.extra, paused))

@@ -19,6 +19,7 @@ from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.supervisor import reports
 from modal_nb.supervisor.fleet import Fleet
 from modal_nb.supervisor.gateway import Gateway
+from modal_nb.supervisor.outputs import Outputs
 from modal_nb.supervisor.records import App, Client, Container, Held, Pool
 from modal_nb.supervisor.streams import Streams
 
@@ -37,6 +38,7 @@ class Reactor:
         self.pools: dict[int, Pool] = {}
         self.inputs: dict[int, Held] = {}
         self.streams = Streams(self.inputs, self._living)
+        self.outputs = Outputs(self.inputs, self._living)
         #: set by the composition root, because gateway and fleet report back here
         self.gateway: Gateway
         self.fleet: Fleet
@@ -192,6 +194,7 @@ class Reactor:
     def _over(self, number: int) -> Held:
         """The input has its outcome: forget it."""
         held = self.inputs.pop(number)
+        self.outputs.over(number, held)
         numbers = held.client.calls[held.call]
         numbers.remove(number)
         if not numbers:

@@ -123,6 +123,8 @@ class Reception:
                 self._reactor.cancel(client, said.number, terminate=bool(said.flags & 1))
         elif said.kind == Kind.MORE:
             self._reactor.streams.more(client, said.number, load_total(said.frames()))
+        elif said.kind == Kind.TELL:
+            self._reactor.outputs.tell(client, said)
         elif said.kind == Kind.REQUEST:
             message = client.codec.open(said.frames())
             content = self._handlers.answer(client, said.number, message)
