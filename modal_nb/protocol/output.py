@@ -29,8 +29,8 @@ class Out(IntEnum):
 class Shown(Content, frozen=True, kw_only=True):
     """Container -> caller."""
 
-    #: as Jupyter has it for this message type; of an ``input_request`` also ``ask``, the number that its reply names
-    content: dict[str, Any]
+    #: Jupyter's content for this message type; of an ``input_request`` also ``ask``, the number that its reply names
+    data: dict[str, Any]
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     #: "ta-...": who speaks
     container: str = ""
@@ -42,7 +42,7 @@ class Shown(Content, frozen=True, kw_only=True):
 class Told(Content, frozen=True, kw_only=True):
     """Caller -> container."""
 
-    #: as Jupyter has it; of an ``input_reply``: ``ask`` and either ``value``, or ``error``, a sentence that says why
+    #: Jupyter's content; of an ``input_reply``: ``ask`` and either ``value``, or ``error``, a sentence that says why
     #: nobody answers, or ``interrupted``
-    content: dict[str, Any]
+    data: dict[str, Any]
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
