@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from modal_nb.client.interrupts import acquire
@@ -16,10 +17,15 @@ from modal_nb.runtime.context import current_input_number
 
 if TYPE_CHECKING:
     from modal_nb.client.pool import Pool
+    from modal_nb.client.questions import Question
+    from modal_nb.client.screens import Screen
 
 
 class Sink(Protocol):
-    """Who waits for results; called on the reading thread, must be quick and must not raise."""
+    """Who waits for results; called on the reading thread, must be quick and must not raise.
+
+    One that can answer what the code asks also has ``ask(question)``.
+    """
 
     def deliver(self, call: Call, result: Packet) -> None: ...
 
@@ -39,6 +45,7 @@ class Call:
         "parent",
         "parts",
         "pool",
+        "screen",
         "sink",
         "size",
     )
@@ -52,6 +59,7 @@ class Call:
         count: int,
         sink: Sink,
         parent: int | None = None,
+        screen: Screen | None = None,
     ) -> None:
         """``parent``: None finds it out, 0 says that no code waits for the call."""
         self.number = number
@@ -66,6 +74,8 @@ class Call:
         #: inputs without an outcome
         self.outstanding = count
         self.sink = sink
+        #: where what its code shows is read; None: nowhere
+        self.screen = screen
         #: of a generator: how many items its reader allows in all; 0: nothing was said yet
         self.allowed = 0
 
@@ -91,25 +101,41 @@ class Call:
 class Waiter:
     """The blocking face: one thread waits for one result. A raw lock, because it is interruptible and quick."""
 
-    __slots__ = ("_lock", "error", "result")
+    __slots__ = ("_lock", "_questions", "error", "result")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()
         self.result: Packet | None = None
         self.error: BaseException | None = None
+        self._questions: list[Question] | None = None
 
     def deliver(self, call: Call, result: Packet) -> None:
         self.result = result
-        self._lock.release()
+        self._wake()
 
     def fail(self, call: Call, error: BaseException) -> None:
         self.error = error
-        self._lock.release()
+        self._wake()
+
+    def ask(self, question: Question) -> None:
+        self._questions = [*(self._questions or ()), question]
+        self._wake()
+
+    def _wake(self) -> None:
+        """Whoever is awake already looks at everything once more before it waits again."""
+        with suppress(RuntimeError):  # it is being woken already
+            self._lock.release()
 
     def wait(self) -> Packet:
         """The result; on the main thread an interrupt ends the wait."""
-        acquire(self._lock)
+        __tracebackhide__ = True
+        while self.result is None and self.error is None:
+            acquire(self._lock)
+            while self._questions:
+                questions, self._questions = self._questions, None
+                for question in questions:
+                    question.answer()
         if self.error is not None:
             raise self.error
         assert self.result is not None
@@ -161,3 +187,6 @@ class AsyncWaiter:
 
     def fail(self, call: Call, error: BaseException) -> None:
         self._mailbox.put(self.future, None, error)
+
+    def ask(self, question: Question) -> None:
+        question.answer_soon(self.future.get_loop(), self.future)

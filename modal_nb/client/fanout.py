@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modal_nb.client import loops, outcome
 from modal_nb.client.gather import MOST_OUTSTANDING, Gatherer
 from modal_nb.client.interrupts import surely, take
+from modal_nb.client.questions import Question
 from modal_nb.client.sequence import Answer, Sequencer
 from modal_nb.protocol.stream import Packet
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from modal_nb.client.pool import Pool
 
 #: (first index, count, packet or error), or (number of inputs, 0, error of the input iterator or None) at the end
-Letter = tuple[int, int, Packet | BaseException | None]
+Letter = tuple[int, int, Packet | BaseException | None] | Question
 
 
 class Fanout:
@@ -59,7 +60,11 @@ class Fanout:
             try:
                 feeder.start()
                 while not intake.complete:
-                    for answer in intake.open(take(letters)):
+                    letter = take(letters)
+                    if isinstance(letter, Question):
+                        letter.answer()
+                        continue
+                    for answer in intake.open(letter):
                         yield self._give(answer)
                 intake.check()
             finally:
@@ -80,7 +85,11 @@ class Fanout:
         try:
             feeder.start(loop)
             while not intake.complete:
-                for answer in intake.open(await letters.get()):
+                letter = await letters.get()
+                if isinstance(letter, Question):
+                    letter.answer_on_loop()
+                    continue
+                for answer in intake.open(letter):
                     yield self._give(answer)
             intake.check()
         finally:
@@ -108,7 +117,7 @@ class _Intake:
         self._total: int | None = None
         self._error: BaseException | None = None
 
-    def open(self, letter: Letter) -> Iterator[Answer]:
+    def open(self, letter: tuple[int, int, Packet | BaseException | None]) -> Iterator[Answer]:
         """The answers whose turn has come with this letter."""
         first, count, content = letter
         if count == 0:
@@ -139,7 +148,7 @@ class Feeder:
     def __init__(self, pool: Pool, method: str, inputs: Inputs, put: Callable[[Letter], None]) -> None:
         self._inputs = inputs
         self._put = put
-        self._gatherer = Gatherer(pool, method, lambda *letter: put(letter))
+        self._gatherer = Gatherer(pool, method, lambda *letter: put(letter), ask=put)
         self._permits = threading.Semaphore(MOST_OUTSTANDING)
         self._closed = False
         self._count = 0

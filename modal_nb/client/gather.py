@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modal_nb.client import classes, outcome, references
+from modal_nb.client import classes, outcome, references, screens
 from modal_nb.client.calls import Call
 from modal_nb.client.pool import Pool
+from modal_nb.client.questions import Question
 from modal_nb.client.room import AFTER, Room
 from modal_nb.protocol.stream import Packet
 from modal_nb.runtime import payload
@@ -46,11 +47,14 @@ class Gatherer:
         method: str,
         on_result: Callable[[int, int, Packet | BaseException], None],
         parent: int | None = None,
+        ask: Callable[[Question], None] | None = None,
     ) -> None:
         """``on_result(first index, count, packet or error)``; it must be quick. Made by the code that waits, for
-        messages leave from several threads; ``parent=0``: no code waits.
+        messages leave from several threads; ``parent=0``: no code waits. ``ask``: has a question answered.
         """
+        self.ask = ask
         self._parent = current_input_number() if parent is None else parent
+        self._screen = screens.here()
         self._pool = pool
         self._method = method
         self._on_result = on_result
@@ -142,7 +146,14 @@ class Gatherer:
         place = _Place(self, first)
         try:
             call = self._pool.submit(
-                self._method, frames, place, count, call_id=self._call_id, first=first, parent=self._parent
+                self._method,
+                frames,
+                place,
+                count,
+                call_id=self._call_id,
+                first=first,
+                parent=self._parent,
+                screen=self._screen,
             )
         except Exception as error:  # noqa: BLE001 - this may be the reading thread: the caller must hear of it
             self._on_result(first, count, error)
@@ -188,6 +199,10 @@ class _Place:
 
     def deliver(self, call: Call, result: Packet) -> None:
         self._gatherer.took(call, self._first + result.first, result, result.count)
+
+    @property
+    def ask(self) -> Callable[[Question], None] | None:
+        return self._gatherer.ask
 
     def fail(self, call: Call, error: BaseException) -> None:
         call.outstanding = 0

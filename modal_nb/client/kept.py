@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
+from modal_nb.client.questions import NOBODY, Question
 from modal_nb.client.room import Room
 from modal_nb.exception import (
     AppStoppedError,
@@ -43,7 +44,7 @@ Tell = Callable[[Outcome], None]
 class Place:
     """One input of a kept call; the sink of its message."""
 
-    __slots__ = ("call", "expired", "index", "outcome", "owner", "watchers")
+    __slots__ = ("answerers", "call", "expired", "index", "outcome", "owner", "watchers")
 
     def __init__(self, owner: KeptCall, index: int) -> None:
         self.owner = owner
@@ -53,6 +54,14 @@ class Place:
         self.outcome: Outcome | None = None
         self.expired = False
         self.watchers: list[Tell] = []
+        #: have a question answered by a thread that waits for the outcome
+        self.answerers: list[Callable[[Question], None]] = []
+
+    def ask(self, question: Question) -> None:
+        if self.answerers:
+            self.answerers[0](question)
+        else:
+            question.refuse(NOBODY)
 
     def deliver(self, call: Call, result: Packet) -> None:
         room = self.owner.room

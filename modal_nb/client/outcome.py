@@ -8,6 +8,7 @@ import msgspec
 
 from modal_nb import exception
 from modal_nb.client.pool import Pool
+from modal_nb.client.screens import output
 from modal_nb.protocol.codec import MessageRefused
 from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
@@ -30,6 +31,8 @@ def value_of(pool: Pool, method: str, result: Packet) -> Any:
 
 def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
     """(True, value) or (False, exception) for each input that the packet is about, in order."""
+    if output.pending:
+        output.settle()
     try:
         message = pool.app.codec.open(result.frames())
     except MessageRefused as refused:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from modal_nb.client import screens
 from modal_nb.client.calls import Call, Sink
 from modal_nb.client.link import Link
+from modal_nb.client.screens import Screen
 from modal_nb.exception import ConflictError, NotFoundError, RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
@@ -102,26 +104,32 @@ class Pool:
         call_id: str = "",
         first: int = 0,
         parent: int | None = None,
+        screen: Screen | None = None,
     ) -> Call:
         """Send one input, or a chunk of ``count``; ``frames`` as runtime.payload made them.
 
         ``call_id``: the function call that they belong to, from its input ``first`` on; "": a new one.
         ``parent``: the input whose code waits for it, 0 if none does; None: the one that this code serves.
+        ``screen``: where what they show is read; None: where this code is.
         """
         if count == 1:
             self.check_size(method, size_of(frames))
-        message = self._message(method, frames, call_id, first)
-        return self.app.session.enter(self, method, message, count, sink, parent)
+        screen = screen or screens.here()
+        message = self._message(method, frames, screen, call_id, first)
+        return self.app.session.enter(self, method, message, count, sink, parent, screen)
 
     def submit_stream(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """Send one input of a generator: ``sink`` gets its items, then its outcome."""
         self.check_size(method, size_of(frames))
-        return self.app.session.enter(self, method, self._message(method, frames, stream=True), 1, sink)
+        screen = screens.here()
+        message = self._message(method, frames, screen, stream=True)
+        return self.app.session.enter(self, method, message, 1, sink, screen=screen)
 
     def submit_later(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """``submit``, written with the session's next ``flush``."""
         self.check_size(method, size_of(frames))
-        return self.app.session.enter_later(self, method, self._message(method, frames), sink)
+        screen = screens.here()
+        return self.app.session.enter_later(self, method, self._message(method, frames, screen), sink, screen)
 
     def check_size(self, method: str, size: int) -> None:
         """RequestSizeError if the arguments of one input take more bytes than the supervisor lets pass."""
@@ -134,10 +142,18 @@ class Pool:
             )
 
     def _message(
-        self, method: str, frames: Sequence[Frame], call_id: str = "", first: int = 0, **more: bool
+        self,
+        method: str,
+        frames: Sequence[Frame],
+        screen: Screen | None,
+        call_id: str = "",
+        first: int = 0,
+        **more: bool,
     ) -> list[Frame]:
         call = call_id or self.app.session.kept.next_id()
         content = {"method": method, "call": call, "first": first, **more}
+        if screen is not None:
+            content["out"] = screen.out
         return self.app.codec.pack("call_request", content, frames)
 
     def ran(self, method: str, seconds: float, count: int) -> None:
@@ -196,5 +212,6 @@ def load_message(
         "max_inputs": 1 if options.limits.single_use else options.concurrency.max_inputs,
         "batched": list(batched),
         "where": where,
+        "out": screens.out_of(None if app.deployed else screens.here()),
     }
     return app.codec.pack("load_request", content, [*class_frames, *parameter_frames, *counted])

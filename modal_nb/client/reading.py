@@ -12,6 +12,8 @@ from typing import Any
 from modal_nb.client import classes, outcome, references
 from modal_nb.client.calls import Call
 from modal_nb.client.pool import Pool
+from modal_nb.client.questions import Question
+from modal_nb.client.screens import output
 from modal_nb.exception import ConnectionError
 from modal_nb.protocol.codec import MessageRefused
 from modal_nb.protocol.stream import Packet, Result
@@ -20,8 +22,9 @@ from modal_nb.runtime.window import ReaderWindow
 
 log = logging.getLogger("modal_nb.client")
 
-#: an item or the outcome; the error of a lost session; None: the generator began anew, tell it where we are
-Letter = Packet | BaseException | None
+#: an item or the outcome; the error of a lost session; what its code asks; None: the generator began anew, tell it
+#: where we are
+Letter = Packet | BaseException | Question | None
 
 
 class Reading:
@@ -89,6 +92,9 @@ class Reading:
     def fail(self, call: Call, error: BaseException) -> None:
         self._put(error)
 
+    def ask(self, question: Question) -> None:
+        self._put(question)
+
     # -- on the reader's thread ---------------------------------------------------------------------------------
 
     def take(self, letter: Letter) -> tuple[bool, Any]:
@@ -99,6 +105,9 @@ class Reading:
         __tracebackhide__ = True
         if isinstance(letter, BaseException):
             raise letter
+        if isinstance(letter, Question):
+            letter.answer()
+            return False, False
         if letter is None:
             self._told_anew = False
             self._allow(self._window.renew())
@@ -107,6 +116,8 @@ class Reading:
         if letter.flags != Result.ITEM:
             self._end(self._call.pool, letter)
             return False, True
+        if output.pending:
+            output.settle()
         item = _item(self._call.pool, letter)
         total = self._window.took(len(letter.body))
         if total is not None:

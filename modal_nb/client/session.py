@@ -11,12 +11,13 @@ import itertools
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from modal_nb.client.breaks import Breaks
 from modal_nb.client.calls import Call, Sink
 from modal_nb.client.doors import ContainerDoor, Door, HomeDoor
+from modal_nb.client.held import Held
 from modal_nb.client.kept import Kept
 from modal_nb.client.link import Link, LinkLost
 from modal_nb.client.relay import Relay
@@ -32,6 +33,7 @@ from modal_nb.runtime.context import process
 if TYPE_CHECKING:
     from modal_nb.client.pool import Pool
     from modal_nb.client.running import RunningApp
+    from modal_nb.client.screens import Screen
 
 log = logging.getLogger("modal_nb.client")
 
@@ -40,10 +42,6 @@ Asked = ms.Content | Callable[[], ms.Content]
 
 #: times a request is made again because the supervisor went away under it
 _TRIES = 3
-#: connections that may end soon after one another before calls are given up: one of them may be the reason
-_MOST_BREAKS = 5
-#: seconds after which an end is not one of a row
-_SOON = 30.0
 
 
 class Session:
@@ -55,18 +53,16 @@ class Session:
         self._lock = threading.RLock()
         self._link: Link | None = None
         self.next_number = itertools.count(1).__next__
-        self._calls: dict[int, Call] = {}
         self.apps: list[RunningApp] = []
         #: ephemeral Dicts and Queues that live as long as there is a connection
         self.ephemerals = 0
         #: bytes that the arguments of one input may take
         self.payload_bound = PAYLOAD_BOUND
-        #: ends of the connection in a row, and when it was made; a result between them ends the row
-        self._breaks = 0
-        self._since = 0.0
+        self._breaks = Breaks()
         self.kept, self.watching = Kept(), Watching(self)
         self._returned = Returned(self)
         self.relay = Relay(self)
+        self.held = Held(self.relay.over)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -93,14 +89,14 @@ class Session:
         ``start``: start a supervisor if none runs.
         """
         with self._lock:
-            if self._link is None and (self.apps or self._calls):
+            if self._link is None and (self.apps or self.held):
                 self._recover(start=start)
             return self._link or self._connect(start=start)
 
     def _connect(self, *, start: bool = True) -> Link:
         link = self._link = self._door.connect(self._result, self._ended, start=start)
         self.payload_bound, link.on_output = link.welcome.payload_bound, self.relay.take
-        self._since = time.monotonic()
+        self._breaks.connected()
         return link
 
     def linked(self) -> Link | None:
@@ -117,9 +113,10 @@ class Session:
         count: int,
         sink: Sink,
         parent: int | None = None,
+        screen: Screen | None = None,
     ) -> Call:
-        """Take a message of inputs on and send it. ``sink`` gets its results; ``parent`` as for ``Call``."""
-        call = Call(self.next_number(), pool, method, frames, count, sink, parent)
+        """Take a message of inputs on and send it. ``sink`` gets its results; the rest as for ``Call``."""
+        call = Call(self.next_number(), pool, method, frames, count, sink, parent, screen)
         self.again(call)
         return call
 
@@ -132,9 +129,11 @@ class Session:
         except OSError:
             log.debug("link lost while sending; the call is sent again")
 
-    def enter_later(self, pool: Pool, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
+    def enter_later(
+        self, pool: Pool, method: str, frames: Sequence[Frame], sink: Sink, screen: Screen | None
+    ) -> Call:
         """``enter`` for one input, but written with the next ``flush``: an event loop sends once a turn."""
-        call = Call(self.next_number(), pool, method, frames, 1, sink)
+        call = Call(self.next_number(), pool, method, frames, 1, sink, screen=screen)
         self._enter(call).sender.push(call.packet())
         return call
 
@@ -152,7 +151,7 @@ class Session:
         with self._lock:  # a restart either tells it itself or is over
             call.allowed = total
             link = self._link
-        if link is not None and call.number in self._calls:
+        if link is not None and call.number in self.held:
             try:
                 link.sender.send(call.more())
             except OSError:
@@ -161,32 +160,32 @@ class Session:
     def cancel(self, call: Call, *, terminate: bool = False) -> None:
         """Give a call up: nobody wants its outcome any more. ``terminate``: kill the containers that run it."""
         with self._lock:
-            link = self._link if call.number in self._calls else None
+            link = self._link if call.number in self.held else None
         # told first and forgotten then: an interrupt in between leaves a call that can be given up again
         if link is not None:
             try:
                 link.sender.send(packet(Kind.CANCEL, number=call.number, flags=int(terminate)))
             except OSError:
                 log.debug("link lost while cancelling; a new supervisor never hears of the call")
-        self._calls.pop(call.number, None)
+        self.held.pop(call.number)
 
     def cancel_for(self, sink: Sink) -> None:
         """``cancel`` for whatever this sink waits for: an interrupt may come before the caller knows its call."""
-        for call in list(self._calls.values()):
+        for call in self.held.all():
             if call.sink is sink:
                 self.cancel(call)
 
     def _enter(self, call: Call) -> Link:
         with self._lock:
             link = self.link()
-            self._calls[call.number] = call
+            self.held.add(call)
             return link
 
     # -- on the reading thread ----------------------------------------------------------------------------------
 
     def _result(self, result: Packet) -> None:
-        self._breaks = 0
-        call = self._calls.get(result.number)
+        self._breaks.result()
+        call = self.held.get(result.number)
         if call is None:
             return  # cancelled
         if result.flags == Result.UNKNOWN_POOL:
@@ -194,7 +193,7 @@ class Session:
             return
         call.outstanding -= result.count
         if call.outstanding <= 0:
-            self._calls.pop(result.number, None)
+            self.held.pop(call.number)
         call.sink.deliver(call, result)
 
     def _ended(self, link: Link) -> None:
@@ -213,11 +212,12 @@ class Session:
             self._give_up(ConnectionError(f"the supervisor is gone; {self._door.about}"), given_up)
             return
         needed = self.apps or self.ephemerals
-        if not self._calls and (not needed or self._door.ended_in_order()):
+        if not self.held and (not needed or self._door.ended_in_order()):
             self.watching.away()
             return  # the next use opens another one
         log.warning("the connection to the supervisor ended; opening it again")
-        self._count_break(given_up)
+        if ends := self._breaks.too_many(waiting=bool(self.held)):
+            self._give_up(ConnectionError(f"{ends}; {self._door.about}"), given_up)
         self.watching.lost()
         try:
             self._recover()
@@ -226,20 +226,10 @@ class Session:
             self.watching.ended(f"no new supervisor: {error}")
             self._give_up(error, given_up)
 
-    def _count_break(self, given_up: list[tuple[Call, Exception]]) -> None:
-        """A call that the supervisor cannot bear must not end one supervisor after another for ever."""
-        soon = time.monotonic() - self._since < _SOON
-        self._breaks = self._breaks + 1 if self._calls and soon else 0
-        if self._breaks > _MOST_BREAKS:
-            self._breaks = 0
-            ends = (
-                f"the connection to the supervisor ended {_MOST_BREAKS + 1} times in a row without a result"
-            )
-            self._give_up(ConnectionError(f"{ends}; {self._door.about}"), given_up)
-
     def _give_up(self, error: Exception, given_up: list[tuple[Call, Exception]]) -> None:
-        calls = [self._calls.pop(number, None) for number in list(self._calls)]
-        given_up += [(call, error) for call in calls if call]  # the oldest first: a ``.map`` ends with it
+        given_up += [
+            (call, error) for call in self.held.pop_all()
+        ]  # the oldest first: a ``.map`` ends with it
 
     def _recover(self, *, start: bool = True) -> None:
         for attempt in range(_TRIES):
@@ -258,7 +248,7 @@ class Session:
                 raise
             break
         self.watching.renew(link)
-        for call in list(self._calls.values()):
+        for call in self.held.all():
             call.outstanding = call.count
             link.sender.push(call.packet())
         with contextlib.suppress(OSError):  # it ended too: this comes again
@@ -266,7 +256,7 @@ class Session:
 
     def fail(self, call: Call, error: BaseException) -> None:
         """Its outcome is this error, unless it has one."""
-        if self._calls.pop(call.number, None) is not None:
+        if self.held.pop(call.number) is not None:
             call.sink.fail(call, error)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import loops
 from modal_nb.client.interrupts import or_undo, surely, take
+from modal_nb.client.questions import Question
 from modal_nb.client.reading import Letter, Reading
 
 if TYPE_CHECKING:
@@ -134,7 +135,11 @@ class AsyncItems(_Stream, AsyncIterator[Any]):
                 self._letters.loop = asyncio.get_running_loop()
                 await asyncio.to_thread(self._reading.begin)
             while True:
-                found, value = self._reading.take(await self._letters.queue.get())
+                letter = await self._letters.queue.get()
+                if isinstance(letter, Question):
+                    letter.answer_on_loop()
+                    continue
+                found, value = self._reading.take(letter)
                 if found:
                     return value
                 if value:

@@ -7,17 +7,20 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from modal_nb.client.interrupts import or_undo, take
 from modal_nb.client.kept import KeptCall, Outcome
+from modal_nb.client.questions import Question
 from modal_nb.client.stored import StoredCall
 
 #: kept by this process, or by the supervisor
 AnyCall = KeptCall | StoredCall
-Letters = queue.SimpleQueue[tuple[int, Outcome]]
+Letters = queue.SimpleQueue[tuple[int, Outcome] | Question]
 
 
 def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
@@ -31,10 +34,11 @@ def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
         found = call.watch(index, tell)
         if found is not None:
             return found
-        return take(letters, _bounded(seconds))[1] if seconds != 0 else letters.get_nowait()[1]
+        return _answering(letters, seconds)[1]
 
     try:
-        return or_undo(taken, lambda: _interrupted(call, [index]), KeyboardInterrupt)
+        with _asked(call, index, letters.put):
+            return or_undo(taken, lambda: _interrupted(call, [index]), KeyboardInterrupt)
     except queue.Empty:
         raise _too_late(call, seconds) from None
     finally:
@@ -55,14 +59,15 @@ async def wait_async(call: AnyCall, index: int, seconds: float | None) -> Outcom
         return found
 
     try:
-        # of a stored call the supervisor is asked
-        found = watched() if isinstance(call, KeptCall) else await asyncio.to_thread(watched)
-        if found is not None:
-            return found
-        await asyncio.wait([future], timeout=seconds)
-        if not future.done():
-            raise _too_late(call, seconds)
-        return future.result()
+        with _asked(call, index, lambda question: question.answer_soon(loop, future)):
+            # of a stored call the supervisor is asked
+            found = watched() if isinstance(call, KeptCall) else await asyncio.to_thread(watched)
+            if found is not None:
+                return found
+            await asyncio.wait([future], timeout=seconds)
+            if not future.done():
+                raise _too_late(call, seconds)
+            return future.result()
     finally:
         gone.set()
         call.unwatch(index, tell)
@@ -101,7 +106,7 @@ def gather(calls: Sequence[AnyCall]) -> list[Any]:
             if found is not None:
                 tell(found)
         for _ in calls:
-            position, found = take(letters)
+            position, found = _answering(letters, None)
             results[position] = calls[position].value(found)
 
     def cancel() -> None:
@@ -109,7 +114,10 @@ def gather(calls: Sequence[AnyCall]) -> list[Any]:
             _interrupted(call, [0])
 
     try:
-        or_undo(collect, cancel, KeyboardInterrupt)
+        with ExitStack() as asked:
+            for call in calls:
+                asked.enter_context(_asked(call, 0, letters.put))
+            or_undo(collect, cancel, KeyboardInterrupt)
     finally:
         for tell, call in zip(tells, calls, strict=True):
             call.unwatch(0, tell)
@@ -129,6 +137,36 @@ async def gather_async(calls: Sequence[AnyCall]) -> list[Any]:
 async def _value(call: AnyCall) -> Any:
     __tracebackhide__ = True
     return call.value(await wait_async(call, 0, None))
+
+
+def _answering(letters: Letters, seconds: float | None) -> tuple[int, Outcome]:
+    """The next outcome; what its code asks meanwhile is answered here. Raises queue.Empty."""
+    __tracebackhide__ = True
+    until = None if seconds is None else time.monotonic() + seconds
+    while True:
+        if until is None:
+            letter = take(letters)
+        elif seconds == 0:
+            letter = letters.get_nowait()
+        else:
+            letter = take(letters, _bounded(max(0.0, until - time.monotonic())))
+        if not isinstance(letter, Question):
+            return letter
+        letter.answer()
+
+
+@contextmanager
+def _asked(call: AnyCall, index: int, ask: Callable[[Question], None]) -> Iterator[None]:
+    """While this lasts, what the code of this input asks goes to ``ask``. The code of stored calls cannot ask."""
+    if not isinstance(call, KeptCall):
+        yield
+        return
+    answerers = call.check(index).answerers
+    answerers.append(ask)
+    try:
+        yield
+    finally:
+        answerers.remove(ask)
 
 
 def _interrupted(call: AnyCall, indexes: Sequence[int]) -> None:

@@ -1,0 +1,107 @@
+"""Where people read: the cell that made a call, a terminal. Each can show text, and as much of displays as it has."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TextIO
+
+from modal_nb.client.logs import shown
+from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.output import Out
+
+Data = Mapping[str, Any]
+
+
+class Surface(Protocol):
+    """Used by the output thread only."""
+
+    out: Out
+    #: in which ``input()`` asks who reads here
+    context: contextvars.Context
+
+    def write(self, name: str, text: str) -> None:
+        """``name``: stdout or stderr."""
+
+    def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
+        """A message of Jupyter's iopub channel."""
+
+
+class CellSurface:
+    """One run of a cell of this kernel. Where its output is captured (``%%capture``), so is this."""
+
+    out = Out.RICH
+
+    def __init__(self, kernel: Any, parent: dict[str, Any]) -> None:
+        self.kernel, self.parent = kernel, parent
+        #: what the cell's code printed to and displayed by when it made the call
+        self._streams: dict[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}
+        self._publisher = kernel.shell.display_pub
+        #: in which ``input()`` asks the front end of this cell
+        self.context = contextvars.copy_context()
+
+    def is_now(self, kernel: Any, parent: dict[str, Any]) -> bool:
+        """Whether code that runs now would show the same way."""
+        return (
+            self.parent is parent
+            and self.kernel is kernel
+            and self._streams["stdout"] is sys.stdout
+            and self._publisher is kernel.shell.display_pub
+        )
+
+    def write(self, name: str, text: str) -> None:
+        stream = self._streams[name]
+        if type(stream).__name__ == "OutStream":
+            self._send("stream", {"name": name, "text": text}, {}, ())
+        else:
+            stream.write(text)
+
+    def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
+        if msg_type == "display_data" and not hasattr(self._publisher, "pub_socket"):
+            self._publisher.publish(data["data"], data.get("metadata") or {}, transient=data.get("transient"))
+            return
+        self._send(msg_type, data, metadata, buffers)
+
+    def _send(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
+        kernel = self.kernel
+        topic = f"kernel.{kernel.ident}.{msg_type}".encode()
+        # its socket passes on to the thread that owns the real one, so any thread may send
+        kernel.session.send(
+            kernel.iopub_socket,
+            msg_type,
+            dict(data),
+            parent=self.parent,
+            ident=topic,
+            metadata=dict(metadata),
+            buffers=[memoryview(one) for one in buffers],
+        )
+
+
+class TerminalSurface:
+    """stdout and stderr of this process. Of displays it shows the plain text; of a remote text, colours and no more."""
+
+    out = Out.TEXT
+
+    def __init__(self) -> None:
+        self.context = contextvars.copy_context()
+
+    def write(self, name: str, text: str) -> None:
+        stream = sys.stderr if name == "stderr" else sys.stdout
+        stream.write("".join(_inert(line) for line in text.splitlines(keepends=True)))
+        stream.flush()
+
+    def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
+        if msg_type not in {"display_data", "update_display_data"}:
+            return
+        text = data.get("data", {}).get("text/plain")
+        if text:
+            self.write("stdout", f"{text}\n")
+
+
+def _inert(line: str) -> str:
+    """What a terminal may be sent: lines, also those that a progress bar writes anew."""
+    end = "\n" if line.endswith("\n") else ""
+    start = "\r" if line.startswith("\r") else ""
+    back = "\r" if not end and line.endswith("\r") and len(line) > 1 else ""
+    return start + shown(line.strip("\r\n")) + back + end
