@@ -39,7 +39,7 @@ import modal_nb as modal
 from modal_nb.client import session
 
 def say():
-    while not session.current()._calls:
+    while not session.current().held:
         time.sleep(0.005)
     print("waits", flush=True)
 
