@@ -5,7 +5,7 @@ from __future__ import annotations
 from modal_nb.scheduler import attempts, nesting, placement, stops
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.effects import FailureKind
-from modal_nb.scheduler.events import AppOpened, PoolOpened
+from modal_nb.scheduler.events import AppOpened, AppStopped, PoolOpened, PoolReplaced
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import App, Pool
 from modal_nb.spec.lifecycle import ContainerState
@@ -43,6 +43,12 @@ def pool_opened(ledger: Ledger, event: PoolOpened, now: float) -> None:
     placement.review(ledger, now)
 
 
+def replaced(ledger: Ledger, event: PoolReplaced, now: float) -> None:
+    pool = ledger.pools.get(event.pool)
+    if pool is not None and not pool.retired:
+        retire(ledger, pool, now)
+
+
 def retire(ledger: Ledger, pool: Pool, now: float) -> None:
     """It serves what still comes, keeps nothing warm, and is forgotten when it is empty."""
     pool.retire(True)
@@ -75,6 +81,8 @@ def _worth(container: Container) -> tuple[int, int, float]:
 
 def expire(ledger: Ledger, pool: Pool, now: float) -> None:
     """Stop what has been idle too long and is not wanted any more, the longest idle first."""
+    if pool.lingering:
+        return
     window = pool.settings.scaledown_window
     while pool.idle and pool.serving > pool.desired(now):
         oldest = next(iter(pool.idle))
@@ -90,7 +98,17 @@ def expire(ledger: Ledger, pool: Pool, now: float) -> None:
         ledger.deadlines.arm(pool, again)
 
 
-def stop(ledger: Ledger, app: App, now: float, *, finish: bool = False) -> None:
+def stopped(ledger: Ledger, event: AppStopped, now: float) -> None:
+    app = ledger.apps.get(event.app)
+    if app is not None and event.kill:
+        kill(ledger, app, now)
+    if app is not None and not app.stopping:
+        stop(ledger, app, now)
+
+
+def stop(
+    ledger: Ledger, app: App, now: float, *, finish: bool = False, reason: str = "the app has stopped"
+) -> None:
     """The app ends. ``finish``: what runs may go on for the grace of a stop."""
     app.stopping = True
     for pool in list(app.pools.values()):
@@ -101,7 +119,7 @@ def stop(ledger: Ledger, app: App, now: float, *, finish: bool = False) -> None:
                 ledger.deadlines.arm(container, container.stop_deadline)
             else:
                 _end_inputs(ledger, container, now)
-            stops.drain(ledger, container, "the app has stopped", now)
+            stops.drain(ledger, container, reason, now)
         ledger.forget_if_empty(pool)
     ledger.forget_app_if_empty(app)
 
@@ -110,15 +128,20 @@ def client_lost(ledger: Ledger, client: int, now: float) -> None:
     """Its apps end at once, for nobody waits; what it sent to other apps is forgotten."""
     owned = [app for app in ledger.apps.values() if app.owner == client]
     for app in owned:
-        for pool in app.pools.values():
-            for container in pool.containers.values():
-                stops.kill(ledger, container, "the client of its app is gone", now)
+        kill(ledger, app, now)
     for input in [input for input in ledger.inputs.values() if input.client == client]:
         attempts.drop(ledger, input, now)
         ledger.touch(input.pool, now)
         ledger.forget_if_empty(input.pool)
     for app in owned:
         stop(ledger, app, now)
+
+
+def kill(ledger: Ledger, app: App, now: float) -> None:
+    """Its containers end now; ``stop`` follows."""
+    for pool in app.pools.values():
+        for container in pool.containers.values():
+            stops.kill(ledger, container, "the client of its app is gone", now)
 
 
 def _close(ledger: Ledger, pool: Pool) -> None:

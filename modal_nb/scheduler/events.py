@@ -41,6 +41,24 @@ class AppStopped:
     """The owner ended the app: what waits fails, containers drain."""
 
     app: int
+    #: its containers are killed instead
+    kill: bool = False
+
+
+@dataclass(slots=True)
+class AppOrphaned:
+    """The notebook that owns the app is gone; ClientLost follows. What is warm stays for ``linger`` seconds."""
+
+    app: int
+    linger: float
+
+
+@dataclass(slots=True)
+class AppAdopted:
+    """The notebook of an orphaned app is back, as this client."""
+
+    app: int
+    owner: int
 
 
 @dataclass(slots=True)
@@ -190,6 +208,8 @@ class ShutdownBegan:
 Event = (
     AppOpened
     | AppStopped
+    | AppOrphaned
+    | AppAdopted
     | ClientLost
     | PoolOpened
     | PoolReplaced

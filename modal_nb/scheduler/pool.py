@@ -29,6 +29,15 @@ class App:
     pools: dict[int, Pool] = field(default_factory=dict)
     #: its pools take nothing any more; it is forgotten when they are gone
     stopping: bool = False
+    #: its notebook went: what lingers of it ends then
+    lingers_until: float = inf
+    #: kept by Deadlines
+    armed: float = inf
+
+    @property
+    def orphaned(self) -> bool:
+        """Its notebook is gone and may come back."""
+        return not self.owner and self.lingers_until < inf
 
 
 class Pool:
@@ -53,6 +62,7 @@ class Pool:
         "hold_until",
         "idle",
         "launched_at",
+        "lingering",
         "number",
         "numbers",
         "part",
@@ -118,7 +128,10 @@ class Pool:
         self.retired = False
         #: its app ends: takes nothing any more
         self.closing = False
+        #: its notebook went and has not opened it again: it keeps what is warm, whatever its settings say
+        self.lingering = False
         self._begin_counting()
+        self.retire(False)
 
     def _begin_counting(self) -> None:
         """What has happened so far, and when something is due."""
@@ -142,14 +155,17 @@ class Pool:
     # -- settings
 
     def configure(self, asked: Autoscaler) -> None:
-        """Put settings in force; a retired pool keeps its limit, and nothing warm."""
+        """Put settings in force; a retired pool keeps its limit, and nothing warm; one that lingers starts nothing."""
         self.asked = self.settings = asked
-        if self.retired:
+        if self.lingering:
+            self.settings = replace(asked, min_containers=0, buffer_containers=0)
+        elif self.retired:
             window = min(asked.scaledown_window, int(self.rules.retired_window))
             self.settings = replace(asked, min_containers=0, buffer_containers=0, scaledown_window=window)
 
     def retire(self, retired: bool) -> None:
         self.retired = retired
+        self.lingering = self.app.orphaned and not retired
         self.configure(self.asked)
 
     # -- demand

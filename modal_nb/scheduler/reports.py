@@ -32,6 +32,9 @@ class PoolStats:
     #: all; whether the time is over, only who has a clock knows
     back_off: float = 0.0
     held_until: float = -inf
+    #: its notebook went: until when its containers linger, and whether the notebook is back, without having opened it
+    lingers_until: float = inf
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def stats(pool: Pool) -> PoolStats:
         pool.batched,
         pool.back_off if held else 0.0,
         pool.hold_until if held else -inf,
+        pool.app.lingers_until if pool.lingering else inf,
+        pool.lingering and not pool.app.orphaned,
     )
 
 

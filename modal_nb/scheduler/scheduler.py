@@ -9,6 +9,7 @@ from modal_nb.scheduler import (
     admission,
     apps,
     attempts,
+    orphans,
     pauses,
     placement,
     reports,
@@ -20,7 +21,9 @@ from modal_nb.scheduler import (
 )
 from modal_nb.scheduler.effects import Effect, FailInput, FailureKind
 from modal_nb.scheduler.events import (
+    AppAdopted,
     AppOpened,
+    AppOrphaned,
     AppStopped,
     AutoscalerUpdated,
     ClientLost,
@@ -74,10 +77,12 @@ class Scheduler:
         self._ledger = Ledger(machine, rules)
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             AppOpened: lambda event, _: apps.opened(self._ledger, event),
-            AppStopped: self._app_stopped,
+            AppStopped: lambda event, now: apps.stopped(self._ledger, event, now),
+            AppOrphaned: lambda event, now: orphans.orphaned(self._ledger, event, now),
+            AppAdopted: lambda event, now: orphans.adopted(self._ledger, event, now),
             ClientLost: lambda event, now: apps.client_lost(self._ledger, event.client, now),
-            PoolOpened: self._pool_opened,
-            PoolReplaced: self._pool_replaced,
+            PoolOpened: lambda event, now: orphans.pool_opened(self._ledger, event, now),
+            PoolReplaced: lambda event, now: apps.replaced(self._ledger, event, now),
             AutoscalerUpdated: self._autoscaler_updated,
             InputArrived: self._input_arrived,
             InputCancelled: self._input_cancelled,
@@ -158,19 +163,6 @@ class Scheduler:
 
     # -- apps and pools
 
-    def _app_stopped(self, event: AppStopped, now: float) -> None:
-        app = self._ledger.apps.get(event.app)
-        if app is not None and not app.stopping:
-            apps.stop(self._ledger, app, now)
-
-    def _pool_opened(self, event: PoolOpened, now: float) -> None:
-        apps.pool_opened(self._ledger, event, now)
-
-    def _pool_replaced(self, event: PoolReplaced, now: float) -> None:
-        pool = self._ledger.pools.get(event.pool)
-        if pool is not None and not pool.retired:
-            apps.retire(self._ledger, pool, now)
-
     def _autoscaler_updated(self, event: AutoscalerUpdated, now: float) -> None:
         pool = self._ledger.pools.get(event.pool)
         if pool is not None:
@@ -207,6 +199,7 @@ class Scheduler:
         if pool is None or refusal is not None:
             ledger.out.append(FailInput(event.input, refusal or FailureKind.POOL_GONE))
             return
+        orphans.used(ledger, pool, now)
         pool.quiet_at = now + pool.settings.scaledown_window
         admission.accept(ledger, pool, event, now)
         sending.place(ledger, pool, now)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import inf
 
-from modal_nb.scheduler import apps, attempts, placement, retry, sending, starts, stops
+from modal_nb.scheduler import apps, attempts, orphans, placement, retry, sending, starts, stops
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.deadlines import Timed
 from modal_nb.scheduler.effects import FailureKind, PublishReport
 from modal_nb.scheduler.inputs import Input
 from modal_nb.scheduler.ledger import Ledger
-from modal_nb.scheduler.pool import Pool
+from modal_nb.scheduler.pool import App, Pool
 
 
 def fire(ledger: Ledger, subject: Timed, now: float) -> None:
@@ -21,6 +21,8 @@ def fire(ledger: Ledger, subject: Timed, now: float) -> None:
         _pool(ledger, subject, now)
     elif isinstance(subject, Input):
         _again(ledger, subject, now)
+    elif isinstance(subject, App):
+        orphans.look(ledger, subject, now)
     else:
         placement.review(ledger, now)
         placement.thin_out(ledger, now)

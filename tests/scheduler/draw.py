@@ -20,6 +20,8 @@ class Draw:
     def __init__(self, random: Random) -> None:
         self.random = random
         self._other = Random(repr(random.getstate()[1][:9]))
+        self._notebooks = Random(repr(random.getstate()[1][9:18]))
+        self.notebooks = self._notebooks.random() < 0.3
         #: how rough this history is, from 0 to 1; and whether messages get lost in it
         self.rough = random.choice([0.0, 0.1, 0.3])
         self.lossy = random.random() < 0.2
@@ -120,6 +122,18 @@ class Draw:
     def _pause(self) -> float:
         """By another die: which histories there are does not hang on who waits in them."""
         return self._other.choice([0.4, 5.0]) if self._other.random() < 0.05 else 0.0
+
+    # -- notebooks
+
+    def of_notebooks(self) -> str:
+        """What happens to notebooks after this action; by a die of its own: most histories know of none."""
+        return self._notebooks.choice(["goes", *["comes back"] * 3, *[""] * 8]) if self.notebooks else ""
+
+    def one_of(self, numbers: list[int]) -> int:
+        return self._notebooks.choice(numbers)
+
+    def linger(self) -> float:
+        return self._notebooks.choice([0.5, 4.0, 20.0])
 
     # -- messages
 

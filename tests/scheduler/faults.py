@@ -143,5 +143,17 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "waiting",
     ),
     "a delay that is over is overlooked": ("timers", "    retry.due(ledger, input)\n", ""),
+    "an orphan keeps its minimum": (
+        "pool",
+        "replace(asked, min_containers=0, buffer_containers=0)\n        elif",
+        "asked\n        elif",
+    ),
+    "what lingers is idle too long": ("apps", "    if pool.lingering:\n        return\n", ""),
+    "an orphan lives for ever": ("orphans", "    if orphan:\n", "    if False:\n"),
+    "nobody looks when its time is over": ("orphans", "arm(app, app.lingers_until)\n    for", "wake_at()\n    for"),
+    "a notebook that is back loses its app": ("orphans", "    orphan = app.orphaned\n", "    orphan = True\n"),
+    "what nobody came for stays": ("orphans", "        apps.retire(ledger, pool, now)\n", "        pass\n"),
+    "what is opened again lingers on": ("orphans", "    pool.lingering = False\n", "    pass\n"),
+    "an input does not open what lingers": ("scheduler", "        orphans.used(ledger, pool, now)\n", ""),
     "queue bound ignored": ("admission", "> ledger.rules.queue_bound", "< 0"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from modal_nb.scheduler import events as ev
 from modal_nb.scheduler import placement
 from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.spec.lifecycle import CauseKind, ContainerState, ExitCause
+from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.resources import MachineLimit
 from tests.scheduler.audit import Broken
 from tests.scheduler.draw import Draw
@@ -34,6 +35,9 @@ class History:
         self.clients = [self.world.scheduler.next_number() for _ in range(random.choice([1, 2]))]
         self.lost_clients: set[int] = set()
         self.apps: list[int] = []
+        #: who owns them; and of them, those whose notebook went
+        self.owners: dict[int, int] = {}
+        self.orphans: list[int] = []
         #: of them, those without an owner
         self.deployed: list[int] = []
         self.pools: list[int] = []
@@ -58,19 +62,21 @@ class History:
         app = self.world.scheduler.next_number()
         if not owner:
             self.deployed.append(app)
+        self.owners[app] = owner
         self.apps.append(app)
         self.world.feed(ev.AppOpened(app, "app", owner))
 
     def open_pool(self) -> None:
-        random, world = self.random, self.world
-        if not self.apps:
-            return
-        app, spec = random.choice(self.apps), self.draw.spec()
+        if self.apps:
+            self._open(self.random.choice(self.apps), self.draw.spec())
+
+    def _open(self, app: int, spec: PoolSpec) -> None:
+        world = self.world
         number = world.scheduler.pool_number(app, spec.key)
         if number is None:
             number = world.scheduler.next_number()
             world.specs[number] = spec
-            if random.random() < self.draw.rough / 3:
+            if self.random.random() < self.draw.rough / 3:
                 self.broken_pools.add(number)
         self.pools.append(number)
         world.feed(ev.PoolOpened(number, app, spec))
@@ -160,6 +166,38 @@ class History:
             self.lost_clients.add(self.clients[-1])
             self.world.feed(ev.ClientLost(self.clients[-1]))
 
+    def _notebooks(self) -> None:
+        happens = self.draw.of_notebooks()
+        if happens == "goes":
+            self._notebook_goes()
+        elif happens:
+            self._notebook_comes_back()
+
+    def _notebook_goes(self) -> None:
+        """A client that may come back is lost, perhaps the only one."""
+        living = [client for client in self.clients if client not in self.lost_clients]
+        if not living:
+            return
+        gone = self.draw.one_of(living)
+        mine = [app for app in self.apps if self.owners[app] == gone]
+        for app in mine:
+            self.world.feed(ev.AppOrphaned(app, self.draw.linger()))
+        self.orphans += mine
+        self.lost_clients.add(gone)
+        self.world.feed(ev.ClientLost(gone))
+
+    def _notebook_comes_back(self) -> None:
+        """As another client, which opens some of the pools again, if its app has not ended."""
+        if not self.orphans:
+            return
+        app = self.orphans.pop()
+        client = self.owners[app] = self.world.scheduler.next_number()
+        self.clients.append(client)
+        self.world.feed(ev.AppAdopted(app, client))
+        for pool, owner in list(self.witness.apps.items()):
+            if owner == app and pool in self.world.specs and self.draw.linger() > 1:
+                self._open(app, self.world.specs[pool])
+
     # -- the course of it
 
     def run(self) -> History:
@@ -169,6 +207,7 @@ class History:
         actions = random.choices(*_ACTIONS, k=random.randrange(10, 30))
         for action in actions:
             action(self)
+            self._notebooks()
             self._pass(self.world.now + random.choice([0.0, 0.0, 0.002, 0.05, 0.3, 3.0]))
         self._calm()
         self._end()

@@ -64,6 +64,8 @@ class Model:
         self.gone_pools: set[int] = set()
         self.stopping: set[int] = set()
         self.closing = False
+        #: apps whose notebook went, and until when they linger
+        self.orphans: dict[int, float] = {}
         self.event: ev.Event = ev.TimePassed()
         #: whose answer the event in hand is
         self.answered: ModelInput | None = None
@@ -161,6 +163,17 @@ class Model:
     def _hear_AppStopped(self, event: ev.AppStopped) -> None:  # noqa: N802
         self.stopping.add(event.app)
 
+    def _hear_AppOrphaned(self, event: ev.AppOrphaned) -> None:  # noqa: N802
+        self.orphans[event.app] = self.now + event.linger
+        mine = [pool for pool in self.specs if self.apps[pool] == event.app]
+        self.caps |= {pool: self.specs[pool].autoscaler.max_containers for pool in mine}
+
+    def _hear_AppAdopted(self, event: ev.AppAdopted) -> None:  # noqa: N802
+        self.orphans.pop(event.app, None)
+
+    def _hear_TimePassed(self, _event: ev.TimePassed) -> None:  # noqa: N802
+        self.stopping.update(app for app, until in self.orphans.items() if until <= self.now)
+
     def _hear_ShutdownBegan(self, event: ev.ShutdownBegan) -> None:  # noqa: N802
         self.stopping.update(self.apps.values())
         self.closing = True
@@ -211,6 +224,9 @@ class Model:
         pool = effect.pool
         assert pool not in self.gone_pools
         assert self.apps[pool] not in self.stopping, "a container for an app that ends"
+        if self.apps[pool] in self.orphans:
+            asked = any(self.same(input.pool, pool) for input in self.waiting())
+            assert asked or isinstance(self.event, ev.ContainerAsked), "a container for nobody"
         cap = self.caps[pool]
         assert cap is None or len(self.of(pool)) < cap, f"more than max_containers={cap}"
         self.containers[effect.container] = ModelContainer(effect.container, pool)

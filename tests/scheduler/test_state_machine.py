@@ -62,6 +62,9 @@ batchings = st.sampled_from(
 machines = st.builds(MachineLimit, st.integers(1, 6), st.sampled_from([2.0, 8.0]), st.just(8000))
 
 
+_CHANGES = ("app", "pool", "pool", "pool", "limit", "limit", "stop", "lose", "shut", "go", "come back")
+
+
 def _something_runs(self) -> bool:
     return any(container.held for container in self.model.containers.values())
 
@@ -79,6 +82,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.model = Model(machine)
         self.clients = [self.scheduler.next_number(), self.scheduler.next_number()]
         self.apps: list[int] = []
+        self.owners: dict[int, int] = {}
         self.pools: list[int] = []
         self.old: list[ev.Event] = []
         self.open_app(0)
@@ -110,7 +114,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     # -- apps, pools, limits
 
     @rule(
-        what=st.sampled_from(["app", "pool", "pool", "pool", "limit", "limit", "stop", "lose", "shut"]),
+        what=st.sampled_from(_CHANGES),
         pick=picks,
         machine=machines,
         declared=st.tuples(
@@ -135,13 +139,33 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.feed(ev.AppStopped(self.apps.pop(pick % len(self.apps))))
         elif what == "lose" and len(self.clients) > 1 and pick % 4 == 0:
             self.feed(ev.ClientLost(self.clients.pop()))
+        elif what == "go" and len(self.clients) > 1:
+            self.go(self.clients.pop(), 1.0 + pick % 50)
+        elif what == "come back" and self.model.orphans:
+            self.come_back(list(self.model.orphans)[-1])
         elif what == "shut" and pick % 8 == 0:
             self.feed(ev.ShutdownBegan())
 
     def open_app(self, owner):
         app = self.scheduler.next_number()
         self.apps.append(app)
+        self.owners[app] = self.clients[owner]
         self.feed(ev.AppOpened(app, "app", self.clients[owner]))
+
+    def go(self, client, linger):
+        """A notebook that may come back is gone: its apps linger."""
+        for app in [app for app in self.apps if self.owners[app] == client]:
+            self.feed(ev.AppOrphaned(app, linger))
+        self.feed(ev.ClientLost(client))
+
+    def come_back(self, app):
+        """As another client, which opens one of its pools again."""
+        client = self.owners[app] = self.scheduler.next_number()
+        self.clients.append(client)
+        self.feed(ev.AppAdopted(app, client))
+        mine = [p for p in self.pools if self.model.apps[p] == app and self.scheduler.autoscaler(p)]
+        if mine and app not in self.model.stopping:
+            self.feed(ev.PoolOpened(mine[0], app, self.model.specs[mine[0]]))
 
     def open_pool(self, app, key, autoscaler, slots, limits, cpu, retries=None, batching=()):
         known = self.scheduler.pool_number(app, f"key {key}")
@@ -340,6 +364,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert not self.model.waiting(), "inputs without an outcome"
         for client in self.clients:
             self.feed(ev.ClientLost(client))
+        self.model.now += 100
+        self.feed(ev.TimePassed())
         for container in list(self.model.containers.values()):
             self.feed(ev.ContainerExited(container.number, ExitCause(CauseKind.KILLED)))
         assert self.scheduler.container_count() == 0

@@ -18,6 +18,7 @@ from modal_nb.spec.lifecycle import ContainerState
 from tests.scheduler.audit import Broken, audit
 from tests.scheduler.batches import Batches
 from tests.scheduler.nests import Nests
+from tests.scheduler.orphans import Orphans
 from tests.scheduler.pauses import Pauses
 from tests.scheduler.second_tries import SecondTries
 from tests.scheduler.world import World
@@ -75,6 +76,7 @@ class Witness:
         self.pauses = Pauses()
         self.batches = Batches(world)
         self.second = SecondTries(world, self.demand, self._closing)
+        self.orphans = Orphans(world, self.apps, self.demand, self.waiting)
         self.nests = Nests(self.books, self._running, self.second.postponed)
         #: the attempt whose answer is in hand, and who must fail for a crash in this step
         self.in_hand: tuple[int, int] | None = None
@@ -90,6 +92,7 @@ class Witness:
     def before(self, event: ev.Event) -> None:
         self.in_hand = None
         self.doomed.clear()
+        self.orphans.hear(event)
         hear = getattr(self, "_hear_" + type(event).__name__, None)
         if hear is not None:
             hear(event)
@@ -106,6 +109,10 @@ class Witness:
 
     def _hear_AppStopped(self, event: ev.AppStopped) -> None:  # noqa: N802
         self.stopped_apps.add(event.app)
+
+    def _hear_AppOrphaned(self, event: ev.AppOrphaned) -> None:  # noqa: N802
+        for pool in [pool for pool in self.caps if self.apps.get(pool) == event.app]:
+            del self.caps[pool]
 
     def _hear_ShutdownBegan(self, _event: ev.ShutdownBegan) -> None:  # noqa: N802
         self.ending = True
@@ -191,6 +198,7 @@ class Witness:
         self.demand(not self.doomed, f"I5: inputs {self.doomed} killed too many containers and live on")
         self._check_state()
         self.second.check()
+        self.orphans.check(event, effects)
         audit(self.world.scheduler, self.world.now)
         if isinstance(event, ev.InputArrived):
             self._check_bound(event, effects)
@@ -220,6 +228,7 @@ class Witness:
         self.demand(not self.ending, "a container was launched while the supervisor ends")
         self.demand(self.apps.get(pool) not in self.stopped_apps, "a container of a stopped app was launched")
         self.demand(pool not in self.forgotten, "a container of a forgotten pool was launched")
+        self.orphans.launched(effect)
 
     def _callers(self, pool: int) -> int:
         views = self.world.scheduler.containers(pool)
@@ -295,6 +304,7 @@ class Witness:
         self.demand(not book.stopped, "I7: a container was stopped twice")
         self.demand(not book.held, "a container was stopped that holds inputs")
         book.stopped = True
+        self.orphans.stopped(effect, book.pool)
 
     def _see_KillContainer(self, effect: fx.KillContainer) -> None:  # noqa: N802
         self.demand(not self.books[effect.container].killed, "a container was killed twice")
