@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from modal_nb.client.dicts import Dict
     from modal_nb.client.parameter import parameter
     from modal_nb.client.queues import Queue
+    from modal_nb.client.screens import enable_output
     from modal_nb.client.showing import panel
     from modal_nb.client.typed import Function, FunctionCall
     from modal_nb.exception import Error
@@ -77,6 +78,7 @@ __all__ = [
     "concurrent",
     "current_function_call_id",
     "current_input_id",
+    "enable_output",
     "enter",
     "exception",
     "exit",
@@ -112,6 +114,7 @@ _HOMES = {
     "concurrent": "client.decorators",
     "current_function_call_id": "runtime.context",
     "current_input_id": "runtime.context",
+    "enable_output": "client.screens",
     "enter": "client.decorators",
     "exit": "client.decorators",
     "fastapi_endpoint": "client.decorators",

@@ -12,6 +12,7 @@ from modal_nb.cli.loading import IsModule, Loaded, Target, load
 from modal_nb.cli.output import commands
 from modal_nb.cli.target import Entry, Served, find
 from modal_nb.client.app import App
+from modal_nb.client.screens import answering
 from modal_nb.exception import InvalidError
 from modal_nb.spec import checks
 
@@ -54,7 +55,7 @@ def _run(found: Entry | Served, values: dict[str, Any], name: str | None, *, qui
     printing: Printing | None = None
     results: list[Any] = []
     try:
-        with found.app.run(name=name):
+        with found.app.run(name=name), answering():
             printing = None if quiet else Printing(found.app)
             try:
                 _call(found, values, results)

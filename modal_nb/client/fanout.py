@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import loops, outcome
 from modal_nb.client.gather import MOST_OUTSTANDING, Gatherer
 from modal_nb.client.interrupts import surely, take
+from modal_nb.client.map_progress import MapProgress
 from modal_nb.client.questions import Question
 from modal_nb.client.sequence import Answer, Sequencer
 from modal_nb.protocol.stream import Packet
@@ -128,6 +129,9 @@ class _Intake:
             answers = outcome.answers_of(self._pool, self._method, content)
         else:
             answers = [(False, content)] * count
+        for ok, _ in answers:
+            if not ok:
+                self._feeder.progress.failed()
         before = self._sequencer.given
         yield from self._sequencer.accept(first, answers)
         self._feeder.allow(self._sequencer.given - before)
@@ -148,16 +152,20 @@ class Feeder:
     def __init__(self, pool: Pool, method: str, inputs: Inputs, put: Callable[[Letter], None]) -> None:
         self._inputs = inputs
         self._put = put
-        self._gatherer = Gatherer(pool, method, lambda *letter: put(letter), ask=put)
+        self.progress = MapProgress(pool, method, inputs.count())
+        self._gatherer = Gatherer(pool, method, self._came, ask=put)
         self._permits = threading.Semaphore(MOST_OUTSTANDING)
         self._closed = False
         self._count = 0
+        #: all inputs were read
+        self._read = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Async iterables are read on ``loop`` where there is one, all else on a thread."""
+        self.progress.begin()
         if self._inputs.is_async and loop is not None:
             self._task = loop.create_task(self._guard_async())
             return
@@ -176,6 +184,16 @@ class Feeder:
         if self._task is not None:
             self._task.cancel()
         self._gatherer.close()
+        self.progress.end("done" if self._read and self.progress.done == self._count else "stopped")
+
+    def _came(self, first: int, count: int, content: Packet | BaseException) -> None:
+        """On the reading thread, or that which reads the inputs."""
+        self.progress.came(count)
+        self._put((first, count, content))
+
+    def _end(self, error: BaseException | None) -> None:
+        self._read = True
+        self._put((self._count, 0, error))
 
     def _run(self) -> None:
         if self._inputs.is_async:
@@ -194,7 +212,7 @@ class Feeder:
         except BaseException as raised:  # noqa: BLE001 - whatever the user's iterator raises goes to the caller
             self._gatherer.finish()
             error = raised
-        self._put((self._count, 0, error))
+        self._end(error)
 
     async def _guard_async(self) -> None:
         error: BaseException | None = None
@@ -214,7 +232,7 @@ class Feeder:
         except BaseException as raised:  # noqa: BLE001 - as above
             self._gatherer.finish()
             error = raised
-        self._put((self._count, 0, error))
+        self._end(error)
 
     def _add(self, args: tuple[Any, ...]) -> None:
         self._gatherer.add(args, self._inputs.kwargs)
@@ -239,6 +257,12 @@ class Inputs:
         self._star = star
         self.kwargs = dict(kwargs)
         self.is_async = any(isinstance(iterable, AsyncIterable) for iterable in iterables)
+
+    def count(self) -> int | None:
+        """How many there are; None: nobody knows before they are read."""
+        if not all(isinstance(iterable, Sized) for iterable in self._iterables):
+            return None
+        return min((len(iterable) for iterable in self._iterables), default=0)  # type: ignore[arg-type]
 
     def read(self) -> Iterator[tuple[Any, ...]]:
         """The argument tuples; the shortest iterable ends it."""

@@ -189,7 +189,9 @@ def _bounds(spec: PoolSpec, method: str) -> tuple[int, int]:
 
 
 class _Place:
-    """The sink of one message: knows where its results belong."""
+    """The sink of one message: knows where its results belong. That it waits is told by the progress of the whole."""
+
+    waited = False
 
     __slots__ = ("_first", "_gatherer")
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from modal_nb.client.calls import Call
+
+if TYPE_CHECKING:
+    from modal_nb.client.ticker import Ticker
 
 
 class Held:
     """By reference, the oldest first. Any thread may look and take."""
 
-    def __init__(self, over: Callable[[Call], None]) -> None:
+    def __init__(self, over: Callable[[Call], None], ticker: Ticker) -> None:
         """``over`` is told of each call with a screen that is taken out."""
         self._calls: dict[int, Call] = {}
         self._over = over
+        self._ticker = ticker
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -23,6 +28,8 @@ class Held:
 
     def add(self, call: Call) -> None:
         self._calls[call.number] = call
+        if call.screen is not None and not self._ticker.awake and call.screen.interactive:
+            self._ticker.wake()
 
     def get(self, number: int) -> Call | None:
         return self._calls.get(number)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
+from modal_nb.client.indexes import check_index
 from modal_nb.client.questions import NOBODY, Question
 from modal_nb.client.room import Room
 from modal_nb.exception import (
     AppStoppedError,
     InputCancelledError,
-    InvalidError,
     OutputExpiredError,
 )
 from modal_nb.protocol.codec import Frame
@@ -56,6 +56,11 @@ class Place:
         self.watchers: list[Tell] = []
         #: have a question answered by a thread that waits for the outcome
         self.answerers: list[Callable[[Question], None]] = []
+
+    @property
+    def waited(self) -> bool:
+        """Somebody waits for it."""
+        return bool(self.answerers)
 
     def ask(self, question: Question) -> None:
         if self.answerers:
@@ -281,15 +286,6 @@ class Kept:
 def _unsettled(call: Call) -> bool:
     place = call.sink
     return isinstance(place, Place) and place.outcome is None and not place.expired
-
-
-def check_index(call_id: str, index: Any, count: int) -> None:
-    """InvalidError for an index that a call of so many inputs does not have."""
-    if isinstance(index, bool) or not isinstance(index, int):
-        raise InvalidError(f"`index` must be a whole number, not {index!r}")
-    if not 0 <= index < count:
-        known = "its only index is 0" if count == 1 else f"it has {count or 'no'} inputs, counted from 0"
-        raise InvalidError(f"index={index} is out of range of {call_id}: {known}")
 
 
 def expired(call_id: str) -> OutputExpiredError:

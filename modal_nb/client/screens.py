@@ -43,6 +43,7 @@ class Screen:
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
         self.out = surface.out
+        self.interactive = surface.interactive
         self.context = surface.context
         self._pieces: deque[Piece] = deque()
         self._labelled = Labelled()
@@ -69,6 +70,9 @@ class Screen:
             texts = []
             if piece.first is not None:
                 piece.first()
+            if piece.msg_type == "board":
+                self.surface.board(**piece.data)
+                continue
             self.surface.show(piece.msg_type, piece.data, piece.metadata, piece.buffers)
         self._write(texts)
 
@@ -202,6 +206,17 @@ def enable_output(show_progress: bool = True) -> Iterator[None]:
         if output.pending:
             output.settle()
         _terminal, progress = before, shows
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Answer in this terminal what code in containers asks, where something else shows what it prints."""
+    global _terminal  # noqa: PLW0603 - one terminal per process
+    before, _terminal = _terminal, Screen(TerminalSurface(muted=True))
+    try:
+        yield
+    finally:
+        _terminal = before
 
 
 #: whether progress is shown

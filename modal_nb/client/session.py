@@ -22,6 +22,7 @@ from modal_nb.client.kept import Kept
 from modal_nb.client.link import Link, LinkLost
 from modal_nb.client.relay import Relay
 from modal_nb.client.returned import Returned
+from modal_nb.client.ticker import Ticker
 from modal_nb.client.watching import Watching
 from modal_nb.exception import ConnectionError
 from modal_nb.protocol import messages as ms
@@ -62,7 +63,8 @@ class Session:
         self.kept, self.watching = Kept(), Watching(self)
         self._returned = Returned(self)
         self.relay = Relay(self)
-        self.held = Held(self.relay.over)
+        self.ticker = Ticker(self, lambda _: {})
+        self.held = Held(self.relay.over, self.ticker)
 
     # -- requests -----------------------------------------------------------------------------------------------
 

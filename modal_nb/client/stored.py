@@ -15,8 +15,9 @@ import msgspec
 from modal_nb import exception
 from modal_nb.client import outcome
 from modal_nb.client.calls import Call
+from modal_nb.client.indexes import check_index
 from modal_nb.client.interrupts import SLICE, await_event
-from modal_nb.client.kept import Outcome, Tell, check_index
+from modal_nb.client.kept import Outcome, Tell
 from modal_nb.client.lookups import app_of
 from modal_nb.client.pool import Pool
 from modal_nb.client.room import Room

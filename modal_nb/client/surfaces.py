@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any, Protocol, TextIO
 
 from modal_nb.client.logs import shown
@@ -18,6 +20,8 @@ class Surface(Protocol):
     """Used by the output thread only."""
 
     out: Out
+    #: somebody looks now, so that what is true only for a while may be shown
+    interactive: bool
     #: in which ``input()`` asks who reads here
     context: contextvars.Context
 
@@ -26,6 +30,9 @@ class Surface(Protocol):
 
     def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
         """A message of Jupyter's iopub channel."""
+
+    def board(self, key: str, text: str, html: str) -> None:
+        """Write this in the place of what had the same key; empty: nothing."""
 
 
 class CellSurface:
@@ -40,6 +47,10 @@ class CellSurface:
         self._publisher = kernel.shell.display_pub
         #: in which ``input()`` asks the front end of this cell
         self.context = contextvars.copy_context()
+        self._boards: set[str] = set()
+        # programs that run notebooks, and tests of them, have nobody who answers and look at outputs later
+        person = bool(parent.get("content", {}).get("allow_stdin"))
+        self.interactive = person and self._is_open(sys.stdout) and hasattr(self._publisher, "pub_socket")
 
     def is_now(self, kernel: Any, parent: dict[str, Any]) -> bool:
         """Whether code that runs now would show the same way."""
@@ -52,7 +63,7 @@ class CellSurface:
 
     def write(self, name: str, text: str) -> None:
         stream = self._streams[name]
-        if type(stream).__name__ == "OutStream":
+        if self._is_open(stream):
             self._send("stream", {"name": name, "text": text}, {}, ())
         else:
             stream.write(text)
@@ -62,6 +73,16 @@ class CellSurface:
             self._publisher.publish(data["data"], data.get("metadata") or {}, transient=data.get("transient"))
             return
         self._send(msg_type, data, metadata, buffers)
+
+    def board(self, key: str, text: str, html: str) -> None:
+        data = {"text/plain": text, "text/html": html or _plain(text)}
+        msg_type = "update_display_data" if key in self._boards else "display_data"
+        self._boards.add(key)
+        self._send(msg_type, {"data": data, "metadata": {}, "transient": {"display_id": key}}, {}, ())
+
+    def _is_open(self, stream: TextIO) -> bool:
+        """Whether what is printed goes to the front end, and not into a capture."""
+        return type(stream).__name__ == "OutStream"
 
     def _send(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
         kernel = self.kernel
@@ -83,13 +104,22 @@ class TerminalSurface:
 
     out = Out.TEXT
 
-    def __init__(self) -> None:
+    def __init__(self, *, muted: bool = False) -> None:
+        """``muted``: something else shows what containers print, and only questions are answered here."""
         self.context = contextvars.copy_context()
+        self._muted = muted
+        self.interactive = not muted and sys.stderr.isatty()
+        #: key -> the line at the bottom, which goes when something is written
+        self._boards: dict[str, str] = {}
 
     def write(self, name: str, text: str) -> None:
+        if self._muted:
+            return
         stream = sys.stderr if name == "stderr" else sys.stdout
+        self._wipe()
         stream.write("".join(_inert(line) for line in text.splitlines(keepends=True)))
         stream.flush()
+        self._rewrite()
 
     def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
         if msg_type not in {"display_data", "update_display_data"}:
@@ -97,6 +127,32 @@ class TerminalSurface:
         text = data.get("data", {}).get("text/plain")
         if text:
             self.write("stdout", f"{text}\n")
+
+    def board(self, key: str, text: str, html: str) -> None:
+        self._wipe()
+        self._boards.pop(key, None)
+        if text:
+            self._boards[key] = shown(" | ".join(text.splitlines()))
+        self._rewrite()
+
+    def _wipe(self) -> None:
+        if self._boards:
+            sys.stderr.write("\r\x1b[2K")
+
+    def _rewrite(self) -> None:
+        if self._boards:
+            columns = shutil.get_terminal_size().columns
+            sys.stderr.write(" | ".join(self._boards.values())[: columns - 1])
+            sys.stderr.flush()
+
+
+def _plain(text: str) -> str:
+    """A note in a cell: inert, and nothing at all where there is no text."""
+    if not text:
+        return ""
+    lines = "<br>".join(escape(line) for line in text.splitlines())
+    style = "color:var(--jp-ui-font-color2,#777);font-family:var(--jp-ui-font-family,sans-serif)"
+    return f'<div role="status" style="{style};font-size:var(--jp-ui-font-size1,13px)">{lines}</div>'
 
 
 def _inert(line: str) -> str:
