@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+#: lines, and those that are written anew: no other character ends a line in a cell
+_PIECES = re.compile(r"\r?[^\r\n]*\r?\n|\r?[^\r\n]+|\r")
 _SHOWING = {"display_data", "comm_open"}
 
 
@@ -27,7 +31,7 @@ class Labelled:
         label = f"({container}) "
         goes_on = self._open
         lines = []
-        for line in text.splitlines(keepends=True):
+        for line in _PIECES.findall(text):
             anew = line.startswith("\r")
             lines.append(line if goes_on and not anew else ("\r" if anew else "") + label + line.lstrip("\r"))
             goes_on = not line.endswith("\n")
