@@ -251,8 +251,7 @@ class InputStream:
         return not unit.streamed and not self._is_async(unit.method)
 
     def _is_async(self, method: str) -> bool:
-        shape = self._runner.service.shape.methods.get(method) if self._runner else None
-        return shape is not None and shape.is_async
+        return self._runner is not None and self._runner.service.is_async(method)
 
     async def _run_beside(self, runner: Runner, unit: Unit) -> None:
         try:

@@ -25,6 +25,22 @@ _INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKe
 class ContainerShell(ZMQInteractiveShell):
     """Cells of an attached console, beside the user's class."""
 
+    #: the cell that runs belongs to an input, whose caller is told what it raised
+    _raises = False
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Show no tracebacks meanwhile."""
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        if not self._raises:
+            super()._showtraceback(etype, evalue, stb)  # type: ignore[no-untyped-call]
+
     def init_sys_modules(self) -> None:
         """``__main__`` stays what it was: values of the running inputs may be pickled by it."""
 

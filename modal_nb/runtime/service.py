@@ -147,6 +147,17 @@ class Service:
                 f"{self.shape.name} has no method {name!r}; its methods: {there_are}."
             ) from None
 
+    def also(self, name: str, function: Callable[..., Any]) -> None:
+        """Serve this beside the methods of the class, under a name that none of them can have."""
+        shape = MethodShape(
+            name, function, is_generator=False, is_async=inspect.iscoroutinefunction(function), free=True
+        )
+        self._methods[name] = self._bind(shape)
+
+    def is_async(self, name: str) -> bool:
+        """False also for a method that does not exist."""
+        return name in self._methods and self._methods[name].shape.is_async
+
     async def enter_snap(self) -> None:
         """Run the hooks that belong before a memory snapshot, unless they have run."""
         if not self._life.snapped:
