@@ -10,15 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modal_nb.exception import ExecutionError, NotFoundError
 from modal_nb.protocol.guests import CELL, COROUTINE_CELL, POST_MORTEM
 from modal_nb.runtime import context
 from modal_nb.runtime.service import Service
-
-if TYPE_CHECKING:
-    from modal_nb.container.kernel import ContainerShell
 
 #: seconds for which what has failed is kept for a debugger
 _KEPT = 3600.0
@@ -27,9 +24,7 @@ _KEPT = 3600.0
 class Guests:
     """One per container; serves them beside the methods of the user's class."""
 
-    def __init__(
-        self, service: Service, shell: Callable[[], ContainerShell], cancel: Callable[[int], object]
-    ) -> None:
+    def __init__(self, service: Service, shell: Callable[[], Any], cancel: Callable[[int], object]) -> None:
         """``shell`` brings the kernel up if it is not; ``cancel`` ends the input of this number."""
         self._shell = shell
         self._cancel = cancel
@@ -91,7 +86,7 @@ def _debugger(bound: float, leave: Callable[[], None]) -> Any:
     """IPython's, with a time limit that begins anew with each command."""
     from IPython.core.debugger import Pdb  # noqa: PLC0415 - a container without people does not load it
 
-    class Bounded(Pdb):  # type: ignore[misc]
+    class Bounded(Pdb):
         _limit: threading.Timer | None = None
 
         def cmdloop(self, intro: Any = None) -> None:
@@ -115,7 +110,7 @@ def _debugger(bound: float, leave: Callable[[], None]) -> Any:
             if self._limit is not None:
                 self._limit.cancel()
 
-    debugger = Bounded()  # type: ignore[no-untyped-call]
+    debugger = Bounded()
     debugger.reset()
     return debugger
 
