@@ -19,7 +19,14 @@ test("what holds starts back is marked, counts down with the clock, and goes", (
   expect(said(report, 1012)).toEqual([]);
 });
 
+test("a notebook that is gone counts down with the clock", () => {
+  const report = pool({ lingers: { until: 1300, back: false } });
+  const [held] = facts(readPool(report), 1060.5);
+  expect(held).toEqual({ kind: "held", text: "its notebook is gone: containers end in 240 s unless it comes back" });
+});
+
 test.each([
+  [{ lingers: "long" }], [{ lingers: { until: NaN, back: 1 } }],
   [{}], [{ concurrency: 3, batching: "x", batches: null, retries: [], back_off: "soon" }], [{ batching: [null], retries: { max_retries: "many" } }],
   [{ concurrency: { max_inputs: NaN }, back_off: { until: Infinity } }],
 ])("a report of %o breaks nothing", (changes) => {

@@ -92,6 +92,8 @@ def _show(found: ms.Status) -> None:
 
 def whose(app: ms.AppStatus) -> str:
     """Where it comes from, for people."""
+    if app.gone:
+        return f"of a notebook that is gone (process {app.client_pid})"
     if app.client_pid:
         return f"of process {app.client_pid}"
     where = "" if app.environment == MAIN else f" in {app.environment}"

@@ -42,7 +42,9 @@ class App(Entrypoints, Shown):
     In IPython an app runs by itself from the first use of one of its classes until the kernel ends; in
     scripts it runs inside ``with app.run():``. ``name`` is what people see; ``tags`` are strings for
     them. ``image``, ``secrets``, ``volumes`` and ``include_source`` are what classes have that say
-    nothing else. InvalidError for a name that is no string and for options that do not fit.
+    nothing else. ``linger``: seconds that idle containers stay when the notebook's kernel ends, so that the
+    restarted one finds them; the setting ``linger`` by default, 0 in scripts. InvalidError for a name that
+    is no string and for options that do not fit.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class App(Entrypoints, Shown):
         secrets: Sequence[Secret] | None = None,
         volumes: Volumes | None = None,
         include_source: bool = True,
+        linger: float | None = None,
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise InvalidError(
@@ -61,6 +64,7 @@ class App(Entrypoints, Shown):
             )
         self._name = None if name is None else checks.object_name("App", name)
         self._tags = checked_tags(tags)
+        self._linger = None if linger is None else checks.number("linger", linger, 0)
         self._defaults = AppDefaults.declared(
             image=image, secrets=secrets, volumes=volumes, include_source=include_source
         )

@@ -19,13 +19,20 @@ _AS_EVERYWHERE: Mapping[str, Any] = {
     "retried": 0,
     "postponed": 0,
     "back_off": None,
+    "lingers": None,
 }
 
 
 def facts(report: Mapping[str, Any]) -> list[str]:
     """Short sentences about a report of a pool, or that part of it which ``modal-nb status`` is told."""
     report = {**_AS_EVERYWHERE, **report}
-    return [*_concurrency(report), *_batching(report), *_retries(report), *_back_off(report)]
+    return [
+        *_concurrency(report),
+        *_batching(report),
+        *_retries(report),
+        *_back_off(report),
+        *_lingers(report),
+    ]
 
 
 def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:
@@ -83,6 +90,17 @@ def _back_off(report: Mapping[str, Any]) -> Iterator[str]:
     if back_off is not None and back_off["until"] > report["now"]:
         seconds = ceil(back_off["until"] - report["now"])
         yield f"starts are held back after failures: next try in {seconds} s"
+
+
+def _lingers(report: Mapping[str, Any]) -> Iterator[str]:
+    lingers = report["lingers"]
+    if lingers is None:
+        return
+    seconds = max(0, ceil(lingers["until"] - report["now"]))
+    if lingers["back"]:
+        yield f"its notebook is back: containers end in {seconds} s unless it uses them"
+    else:
+        yield f"its notebook is gone: containers end in {seconds} s unless it comes back"
 
 
 def _duration(seconds: float) -> str:

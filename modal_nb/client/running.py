@@ -8,12 +8,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modal_nb.client import notebook
 from modal_nb.client import session as sessions
 from modal_nb.client.link import Link
 from modal_nb.client.pool import Pool
 from modal_nb.exception import ExecutionError, NotFoundError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec
+from modal_nb.protocol.opening import AppOpen, AppOpened
 from modal_nb.runtime.context import process
 
 if TYPE_CHECKING:
@@ -41,19 +43,26 @@ class RunningApp:
         #: "ap-...", for people
         self.id = ""
         self.stopped = False
+        #: whose it is when this process goes, and for how many seconds what is warm lingers then; "" and 0.0: nobody's
+        self.notebook, self.linger = "", 0.0
 
     def open(self) -> None:
-        """Start it: called once, by the process that it lives and dies with."""
-        opened = self.session.ask(self._opening(), ms.AppOpened)
+        """Start it, or take over what lingers of it: called once, by the process that it lives and dies with."""
+        opened = self.session.ask(self._opening(adopts=True), AppOpened)
         self.number, self.id = opened.app, opened.id
+        if opened.key != self.key.hex():
+            self.key = bytes.fromhex(opened.key)
+            self.codec = Codec(self.key, secrets.token_hex(6))
         self.session.apps.append(self)
 
-    def _opening(self) -> ms.AppOpen:
-        return ms.AppOpen(name=self.name, key=self.key.hex())
+    def _opening(self, *, adopts: bool = False) -> AppOpen:
+        return AppOpen(
+            name=self.name, key=self.key.hex(), notebook=self.notebook, linger=self.linger, adopts=adopts
+        )
 
     def reopen(self, link: Link) -> None:
         """A new supervisor must be told of the app, its classes and its pools."""
-        opened, _ = link.ask(self._opening(), ms.AppOpened)
+        opened, _ = link.ask(self._opening(), AppOpened)
         self.number, self.id = opened.app, opened.id
         for declared in self.declared.values():
             link.ask(declared.request(self.number), ms.Done, [declared.data])
@@ -84,11 +93,18 @@ class RunningApp:
         return f"<{state} app {self.name} {self.id}, {len(self.pools)} pools>"
 
 
-def start(app: App, name: str | None = None, session: sessions.Session | None = None) -> RunningApp:
-    """Run ``app``, by default in this process's session; the caller ends it with ``stop``."""
+def start(
+    app: App, name: str | None = None, session: sessions.Session | None = None, *, lingers: bool = False
+) -> RunningApp:
+    """Run ``app``, by default in this process's session; the caller ends it with ``stop``.
+
+    ``lingers``: it is the notebook's, whose next kernel may find it.
+    """
     running = RunningApp(
         session or sessions.current(), name or app.name or "notebook", secrets.token_bytes(32)
     )
+    if lingers:
+        running.notebook, running.linger = notebook.lingering(app, running.session)
     running.open()
     return running
 
@@ -108,7 +124,7 @@ def current(app: App) -> RunningApp:
             f"the app {app.name or ''!r} is not running: put the call inside `with app.run():`. "
             "(In a notebook or IPython an app runs by itself from its first use.)"
         )
-    running = start(app)
+    running = start(app, lingers=True)
     app._running.insert(0, running)  # noqa: SLF001 - the app keeps what runs of it for this module
     atexit.register(_stop_at_exit, running)
     return running
@@ -153,7 +169,9 @@ def in_ipython() -> bool:
 
 
 def _stop_at_exit(running: RunningApp) -> None:
-    """The notebook kernel ends in good order: let exit hooks run."""
+    """The notebook kernel ends in good order: let exit hooks run, unless what is warm waits for the next kernel."""
+    if running.linger:
+        return  # the supervisor sees the connection go, as when the kernel is killed
     try:
         running.stop()
     except Exception:  # noqa: BLE001 - the interpreter ends; the supervisor sees the connection go anyway

@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. Numbers are positive."""
+    """One setting. Numbers are positive, or 0 where ``zero`` says so."""
 
     name: str
     kind: type[int | float | str]
@@ -46,6 +46,7 @@ class Setting:
     #: why not less
     because: str = ""
     choices: tuple[str, ...] = ()
+    zero: bool = False
 
     @property
     def variable(self) -> str:
@@ -69,16 +70,20 @@ class Setting:
         return self._checked(value, value)
 
     def _checked(self, value: Value, written: object) -> Value:
-        fits = value in self.choices if isinstance(value, str) else value > 0 and math.isfinite(value)
-        if not fits:
+        if not (value in self.choices if isinstance(value, str) else self._in_range(value)):
             raise InvalidError(f"{written!r} {self._wanted()}")
         if not isinstance(value, str) and value < self.least:
             raise InvalidError(f"{value} is less than {self.least}, {self.because}")
         return value
 
+    def _in_range(self, value: float) -> bool:
+        return (value > 0 or (self.zero and value == 0)) and math.isfinite(value)
+
     def _wanted(self) -> str:
         if self.choices:
             return f"is none of {', '.join(self.choices)}"
+        if self.zero:
+            return f"is neither a positive {self.kind.__name__} nor 0"
         return f"is not a positive {self.kind.__name__}"
 
 
@@ -119,6 +124,13 @@ SETTINGS = {
         ),
         Setting("stop_grace", float, 30.0, "seconds for running inputs and exit hooks at an end"),
         Setting("idle_exit", float, 60.0, "seconds after which a supervisor that nobody needs ends"),
+        Setting(
+            "linger",
+            float,
+            300.0,
+            "seconds that idle containers stay when their notebook's kernel ends; 0: none",
+            zero=True,
+        ),
         Setting(
             "durability",
             str,

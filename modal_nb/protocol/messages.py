@@ -62,17 +62,6 @@ class Launch(Content, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
 
 
-class AppOpen(Content, frozen=True, kw_only=True):
-    name: str
-    #: hex, made by the client; signs what travels between it and its containers, also after a restart of the supervisor
-    key: str
-
-
-class AppOpened(Content, frozen=True, kw_only=True):
-    app: int
-    id: str
-
-
 class AppStop(Content, frozen=True, kw_only=True):
     """Answered when no container of the app is left."""
 
@@ -249,6 +238,8 @@ class AppStatus(Content, frozen=True, kw_only=True):
     #: of a deployed app
     environment: str = ""
     version: int = 0
+    #: its notebook's kernel has ended
+    gone: bool = False
 
 
 class Status(Content, frozen=True, kw_only=True):

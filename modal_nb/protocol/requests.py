@@ -5,9 +5,10 @@ from __future__ import annotations
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol import objects as ob
+from modal_nb.protocol.opening import AppOpen
 
 REQUESTS: dict[str, type[ms.Content]] = {
-    "app_open_request": ms.AppOpen,
+    "app_open_request": AppOpen,
     "app_stop_request": ms.AppStop,
     "pool_open_request": ms.PoolOpen,
     "class_declare_request": ms.ClassDeclare,

@@ -164,6 +164,11 @@ class Scheduler:
     # -- apps and pools
 
     def _autoscaler_updated(self, event: AutoscalerUpdated, now: float) -> None:
+    def lingers(self, pool: int) -> bool:
+        """Its notebook went, and nobody has opened it again."""
+        found = self._ledger.pools.get(pool)
+        return found is not None and found.lingering
+
         pool = self._ledger.pools.get(event.pool)
         if pool is not None:
             apps.updated(self._ledger, pool, event.settings, now)

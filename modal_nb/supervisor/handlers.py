@@ -17,12 +17,14 @@ import msgspec
 from modal_nb import exception
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Message
+from modal_nb.protocol.opening import AppOpen, AppOpened
 from modal_nb.protocol.requests import REQUESTS
 from modal_nb.scheduler import events as ev
 from modal_nb.spec import ids
 from modal_nb.spec.scaling import Autoscaler
 from modal_nb.supervisor import nested, reports
 from modal_nb.supervisor.durable import Durable
+from modal_nb.supervisor.lingering import Lingering
 from modal_nb.supervisor.opening import open_pool
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import App, Client, Pool
@@ -61,11 +63,12 @@ class Handlers:
         self._end = end
         self._born = now()
         self.clients: dict[int, Client] = {}
+        self.lingering = Lingering(reactor)
         self.durable = Durable(
             settings, reactor, epoch, self._check_options, loop, lambda: list(self.clients.values())
         )
         self._handlers: dict[type[ms.Content], Callable[[Client, int, Message, Any], ms.Content | None]] = {
-            ms.AppOpen: self._app_open,
+            AppOpen: self._app_open,
             ms.AppStop: self._app_stop,
             ms.PoolOpen: self._pool_open,
             ms.ClassDeclare: self._class_declare,
@@ -105,20 +108,27 @@ class Handlers:
         self.clients.pop(client.number, None)
         self._watch.lost(client)
         self.durable.lost(client)
+        self.lingering.leave(client)
         self._reactor.feed(ev.ClientLost(client.number))
+        self._reactor.on_apps()
         self._reactor.on_quiet()
 
     # -- apps and pools -----------------------------------------------------------------------------------------
 
-    def _app_open(self, client: Client, request: int, message: Message, asked: ms.AppOpen) -> ms.AppOpened:
+    def _app_open(self, client: Client, request: int, message: Message, asked: AppOpen) -> AppOpened:
+        app = self.lingering.take(client, asked) or self._new_app(client, asked)
+        self._reactor.on_apps()
+        return AppOpened(app=app.number, id=app.id, key=app.codec.key.hex())
+
+    def _new_app(self, client: Client, asked: AppOpen) -> App:
         number = self._reactor.scheduler.next_number()
         identity = f"{ids.render(ids.Kind.APP, number)}-{self._epoch}"
         key = bytes.fromhex(asked.key)
-        self._reactor.apps[number] = App(number, identity, asked.name, client, Codec(key, identity))
+        app = self._reactor.apps[number] = App(number, identity, asked.name, client, Codec(key, identity))
+        app.notebook, app.linger = asked.notebook, asked.linger if asked.notebook else 0.0
         self._reactor.feed(ev.AppOpened(number, asked.name, client.number))
-        self._reactor.on_apps()
         log.info("app opened id=%s name=%s client=%d", identity, asked.name, client.number)
-        return ms.AppOpened(app=number, id=identity)
+        return app
 
     def _app_stop(self, client: Client, request: int, message: Message, asked: ms.AppStop) -> None:
         app = self._own_app(client, asked.app)

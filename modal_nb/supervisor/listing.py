@@ -25,12 +25,15 @@ def listed(client: Client, asked: ms.WatchAsk, apps: Iterable[App]) -> list[Repo
 
 
 def _entry(app: App) -> Report:
-    """``pid``: of the process that it lives and dies with; 0: it is deployed, and the other fields say what."""
+    """``pid``: of the process that it lives and dies with; 0: it is deployed, and the other fields say what. ``gone``:
+    that process has ended, and what is warm lingers.
+    """
     deployment = app.deployment
     return {
         "id": app.id,
         "name": app.name,
         "pid": app.owner.pid if app.owner else 0,
+        "gone": app.orphaned,
         "environment": deployment.environment if deployment else "",
         "version": deployment.version if deployment else 0,
         "classes": sorted(deployment.named) if deployment else [],

@@ -4,6 +4,7 @@ of a report that tells of what only some pools have.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from modal_nb.scheduler.reports import PoolStats
@@ -33,6 +34,7 @@ def modes(spec: PoolSpec, stats: PoolStats, now: float) -> dict[str, Any]:
         "retried": stats.retried,
         "postponed": stats.postponed,
         "back_off": _back_off(stats, now),
+        "lingers": _lingers(stats),
     }
 
 
@@ -43,6 +45,13 @@ def _retries(policy: RetryPolicy) -> dict[str, Any]:
         "backoff_coefficient": policy.backoff_coefficient,
         "max_delay": policy.max_delay,
     }
+
+
+def _lingers(stats: PoolStats) -> dict[str, Any] | None:
+    """Its notebook went: until when its containers stay, and whether the notebook is back without having used it."""
+    if stats.lingers_until == inf or not stats.num_total_runners:
+        return None
+    return {"until": round(stats.lingers_until, 6), "back": stats.back}
 
 
 def _back_off(stats: PoolStats, now: float) -> dict[str, Any] | None:

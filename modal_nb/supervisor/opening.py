@@ -40,5 +40,9 @@ def open_pool(
             variant=asked.variant[:_LONGEST_LABEL],
         )
         log.info("pool opened number=%d app=%s service=%s", number, app.id, asked.spec.service)
+    elif scheduler.lingers(number) and not app.orphaned:
+        # its next containers start as whoever came back says
+        pool = reactor.pools[number]
+        pool.launch, pool.load, pool.load_parts = launch, bytes(load), asked.load_parts
     reactor.feed(ev.PoolOpened(number, app.number, asked.spec))
     return reactor.pools[number], new

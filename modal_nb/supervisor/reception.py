@@ -97,7 +97,10 @@ class Reception:
             if other.session == client.session and other.container is None:
                 other.link.close()
         mine = client.session
-        return [app for app in self._reactor.apps.values() if app.owner and app.owner.session == mine]
+        former = [app for app in self._reactor.apps.values() if app.owner and app.owner.session == mine]
+        for app in former:
+            self._handlers.lingering.end(app)
+        return former
 
     def _when_gone(self, apps: list[App], then: Callable[[], None]) -> None:
         """A client that comes back sends its calls again: first the containers that may still run them must end."""

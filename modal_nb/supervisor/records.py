@@ -41,7 +41,8 @@ class Client:
         if app.owner is None:
             return True
         if self.container is not None:
-            return self.container.pool.app.owner is app.owner
+            mine = self.container.pool.app
+            return mine.owner is app.owner or (app.orphaned and mine.notebook == app.notebook)
         return app.owner is self
 
 
@@ -85,6 +86,10 @@ class App:
     #: called when no container of it is left
     on_gone: list[Callable[[], None]] = field(default_factory=list)
     deployment: Deployment | None = None
+    #: whose it is when its owner goes, for how many seconds what is warm of it lingers then, and whether it does now
+    notebook: str = ""
+    linger: float = 0.0
+    orphaned: bool = False
 
 
 @dataclass(slots=True, eq=False)

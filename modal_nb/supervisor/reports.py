@@ -99,3 +99,4 @@ def app_status(app: App, pools: list[ms.PoolStatus]) -> ms.AppStatus:
         environment=deployment.environment if deployment else "",
         version=deployment.version if deployment else 0,
     )
+        gone=app.orphaned,

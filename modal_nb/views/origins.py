@@ -18,6 +18,8 @@ def described(apps: Iterable[Listed]) -> list[dict[str, Any]]:
 def _origin(app: Listed) -> str:
     if app["version"]:
         return f"deployed in {app['environment']}, version {app['version']}"
+    if app.get("gone"):
+        return f"of a notebook that is gone (process {app['pid']})"
     if app["pid"] == os.getpid():
         return "of this notebook" if in_kernel() else "of this process"
     return f"of process {app['pid']}"

@@ -48,6 +48,7 @@ def test_set_show_and_unset(home, file):
         "max_payload": (2048.0, "default"),
         "stop_grace": (4.0, "environment"),
         "idle_exit": (60.0, "default"),
+        "linger": (300.0, "default"),
         "durability": ("normal", "file"),
         "results_keep_days": (7.0, "default"),
         "results_bound": (10_240, "default"),

@@ -284,3 +284,18 @@ def test_the_rules_of_functions():
     )
     assert "`cpu` must be a number" in refusal(InvalidError, lambda: app.function(cpu="x"))
     assert "Did you forget parentheses?" in refusal(UsageError, app.function, needs)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (-1, "`linger` must be at least 0, not -1"),
+        ("long", "`linger` must be a number, not 'long' (str)"),
+        (True, "`linger` must be a number, not True (bool)"),
+        (float("inf"), "`linger` must be a finite number, not inf"),
+    ],
+)
+def test_how_long_containers_linger_is_checked(value, sentence):
+    with pytest.raises(InvalidError) as caught:
+        modal.App("a", linger=value)
+    assert str(caught.value) == sentence

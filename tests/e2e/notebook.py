@@ -28,8 +28,8 @@ class CellFailed(AssertionError):
 class Notebook:
     """A kernel of its own process; ``run`` executes a cell. Use it as a context manager."""
 
-    def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
-        """``folder``: the working directory of the kernel."""
+    def __init__(self, folder: Path, *, python: str = sys.executable, path: str = "") -> None:
+        """``folder``: the working directory of the kernel; ``path``: of the notebook, as a Jupyter server tells it."""
         self._place = tempfile.TemporaryDirectory(prefix="mnb-")
         self._manager = KernelManager(
             transport="ipc", connection_file=str(Path(self._place.name, "k.json")), shutdown_wait_time=30
@@ -37,7 +37,8 @@ class Notebook:
         self._manager._kernel_spec = KernelSpec(
             argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="test"
         )
-        self._manager.start_kernel(cwd=str(folder), env={**os.environ})
+        told = {"JPY_SESSION_NAME": path} if path else {}
+        self._manager.start_kernel(cwd=str(folder), env={**os.environ, **told})
         self.client = self._manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=WAIT)
@@ -84,6 +85,11 @@ class Notebook:
 
     def kill(self) -> None:
         self._manager.shutdown_kernel(now=True)
+
+    def restart(self, *, now: bool = True) -> None:
+        """``now``: by a kill, as the restart button does it when a kernel does not end by itself."""
+        self._manager.restart_kernel(now=now)
+        self.client.wait_for_ready(timeout=WAIT)
 
     def shutdown(self) -> None:
         """As Jupyter does it: ask first."""

@@ -47,8 +47,15 @@ function backOff({ back_off: held }, clock) {
   return [`starts are held back after failures: next try in ${Math.ceil(held.until - clock)} s`];
 }
 
+/** Counts down, too. */
+function lingers({ lingers: left }, clock) {
+  if (!left) return [];
+  const [what, unless] = left.back ? ["back", "uses them"] : ["gone", "comes back"];
+  return [`its notebook is ${what}: containers end in ${Math.max(0, Math.ceil(left.until - clock))} s unless it ${unless}`];
+}
+
 /** Short sentences `{ kind, text }` about a pool as state.js reads it; of the kind "held" is what somebody should look at. */
 export function facts(pool, clock) {
   const calm = [...concurrency(pool), ...batches(pool), ...retries(pool)].map((text) => ({ kind: "calm", text }));
-  return [...calm, ...backOff(pool, clock).map((text) => ({ kind: "held", text }))];
+  return [...calm, ...[...backOff(pool, clock), ...lingers(pool, clock)].map((text) => ({ kind: "held", text }))];
 }

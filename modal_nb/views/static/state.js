@@ -81,6 +81,11 @@ function readBackOff(raw) {
   return typeof until === "number" && Number.isFinite(until) ? { seconds: number(seconds), until } : null;
 }
 
+function readLingers(raw) {
+  const { until, back } = record(raw);
+  return typeof until === "number" && Number.isFinite(until) ? { until, back: back === true } : null;
+}
+
 function readPoint(raw) {
   const point = list(raw);
   return [number(point[0]), number(point[1]), number(point[2]), number(point[3])];
@@ -103,6 +108,7 @@ const READ = {
   retried: (raw) => number(raw),
   postponed: (raw) => number(raw),
   back_off: readBackOff,
+  lingers: readLingers,
   why: text,
 };
 
