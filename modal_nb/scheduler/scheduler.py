@@ -153,6 +153,11 @@ class Scheduler:
         found = self._ledger.pools.get(pool)
         return found is not None and found.retired
 
+    def lingers(self, pool: int) -> bool:
+        """Its notebook went, and nobody has opened it again."""
+        found = self._ledger.pools.get(pool)
+        return found is not None and found.lingering
+
     def refusal(self, pool: int) -> str:
         """Why ``ContainerAsked`` would be ignored now, as a sentence; "" if it would not."""
         return wishes.refusal(self._ledger, pool)
@@ -164,11 +169,6 @@ class Scheduler:
     # -- apps and pools
 
     def _autoscaler_updated(self, event: AutoscalerUpdated, now: float) -> None:
-    def lingers(self, pool: int) -> bool:
-        """Its notebook went, and nobody has opened it again."""
-        found = self._ledger.pools.get(pool)
-        return found is not None and found.lingering
-
         pool = self._ledger.pools.get(event.pool)
         if pool is not None:
             apps.updated(self._ledger, pool, event.settings, now)

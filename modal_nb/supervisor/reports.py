@@ -98,5 +98,5 @@ def app_status(app: App, pools: list[ms.PoolStatus]) -> ms.AppStatus:
         pools=pools,
         environment=deployment.environment if deployment else "",
         version=deployment.version if deployment else 0,
-    )
         gone=app.orphaned,
+    )
