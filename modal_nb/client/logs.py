@@ -80,6 +80,11 @@ def shown(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[1] or "", text)
 
 
+def plain(text: str) -> str:
+    """The same without colours."""
+    return _CONTROLS.sub("", text)
+
+
 def _start(log: Path, count: int | None) -> int:
     """The byte at which the last lines begin."""
     if count is None:

@@ -158,6 +158,7 @@ class Function(Checked, SpawnFaces, Handle):
 
         The first exception is raised, unless ``ignore_exceptions=True``.
         """
+        __tracebackhide__ = True
         for _ in self._each(input_iterators, kwargs, ignore_exceptions):
             pass
 
@@ -165,6 +166,7 @@ class Function(Checked, SpawnFaces, Handle):
     async def _for_each_aio(
         self, *input_iterators: Any, kwargs: Any = None, ignore_exceptions: bool = False
     ) -> None:
+        __tracebackhide__ = True
         async for _ in self._each(input_iterators, kwargs, ignore_exceptions):
             pass
 

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from modal_nb import exception
+from modal_nb.client import logs, provenance
 from modal_nb.client.pool import Pool
+from modal_nb.client.remedies import memory, remedy
 from modal_nb.client.screens import output
-from modal_nb.protocol.codec import MessageRefused
+from modal_nb.protocol.codec import Message, MessageRefused
 from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.failures import load_failure
@@ -40,17 +42,27 @@ def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
     content = message.content
     if result.flags == Result.REPLY:
         pool.ran(method, result.seconds, result.count)
-        return read_reply(content["status"], content, message.buffers, result.count)
+        answers = read_reply(content["status"], content, message.buffers, result.count)
+        if content["status"] != "ok":
+            for ok, found in answers:
+                if not ok:
+                    provenance.note(found, label_of(pool.spec.service, method))
+        return answers
+    return [(False, _unanswered(pool, method, result, message))] * result.count
+
+
+def _unanswered(pool: Pool, method: str, result: Packet, message: Message) -> BaseException:
     if result.flags == Result.START_FAILED:
-        error = load_failure(content, message.buffers)
-        error.add_note(
-            f"Raised while {content.get('container')}, a container of {pool.spec.service}, started."
-        )
-    else:
-        error = _failed(
-            label_of(pool.spec.service, method), msgspec.convert(content, Failure), pool.spec.resources
-        )
-    return [(False, error)] * result.count
+        error = load_failure(message.content, message.buffers)
+        container = str(message.content.get("container"))
+        provenance.note_start(error, pool.spec.service, container, pool.app.session.where.logs)
+        return error
+    failure = msgspec.convert(message.content, Failure)
+    error = _failed(label_of(pool.spec.service, method), failure, pool.spec.resources)
+    died = isinstance(error, exception.ContainerCrashedError | exception.StartFailedError)
+    if died and (advice := remedy(failure)):
+        error.add_note(advice)
+    return error
 
 
 def is_queue_full(pool: Pool, result: Packet) -> bool:
@@ -125,8 +137,9 @@ def _rare(method: str, failure: Failure) -> BaseException:
 
 
 def _tail(failure: Failure) -> str:
-    """The last lines of the container's log, as a paragraph."""
+    """What memory it had, where that ran out, and the last lines of the container's log: a paragraph each."""
+    held = memory(failure)
     if not failure.log_tail:
-        return ""
-    lines = "\n".join(f"    {line}" for line in failure.log_tail)
-    return f"\n  last lines of the log of {failure.container}:\n{lines}"
+        return held
+    lines = "\n".join(f"    {logs.plain(line)}" for line in failure.log_tail)
+    return f"{held}\n  last lines of the log of {failure.container}:\n{lines}"

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -23,8 +24,11 @@ from modal_nb.protocol.call_log import (
 _LONGEST = 1 << 16
 #: bytes without an end of line that are held back, at most
 _HELD = 1 << 13
+#: lines that are told with a failure, characters of one, and bytes of the file in which they are sought
+_LINES, _LINE, _END = 5, 500, 1 << 16
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_decoder = msgspec.json.Decoder(Record)
 
 #: whose a printed line is: the function calls, and the input (empty where only the calls are known)
 Owner = tuple[tuple[str, ...], str]
@@ -82,6 +86,18 @@ class CallLog:
             ended = self.open.pop(name, None)
             if ended is not None:
                 self._append(ended, ENDED, "")
+
+    def latest(self, name: str) -> list[str]:
+        """The last lines that the input of this id has printed, a few; it runs on, and is among ``open``."""
+        owner = self.open.get(name)
+        if not self._ours or owner is None:
+            return []
+        with self._lock, suppress(OSError):
+            for stream in (1, 2):
+                if (owner, stream) in self._held:
+                    self._flush(owner, stream, final=False)
+            return _last_lines(_end_of(self._files.current), name)
+        return []
 
     def _leave(self) -> None:
         """In a forked child: its files are its parent's, and so may the lock be."""
@@ -144,6 +160,23 @@ class CallLog:
             scratch = index.with_suffix(".new")
             scratch.write_bytes(newer_half(index.read_bytes()))
             scratch.replace(index)
+
+
+def _end_of(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        opened.seek(max(0, os.fstat(opened.fileno()).st_size - _END))
+        return opened.read()
+
+
+def _last_lines(data: bytes, name: str) -> list[str]:
+    """Of the records at the end of a file, those of this input."""
+    mark, lines = msgspec.json.encode(name), [""]
+    for record in data.split(b"\n"):
+        with suppress(msgspec.DecodeError):  # the first one may be cut
+            if mark in record and (found := _decoder.decode(record)).input == name:
+                first, *more = found.text.split("\n")
+                lines = [*lines[:-1], lines[-1] + first, *more][-_LINES - 1 :]
+    return [line[:_LINE] for line in lines if line.strip()][-_LINES:]
 
 
 def _decoded(data: bytearray, *, final: bool) -> tuple[str, bytearray]:

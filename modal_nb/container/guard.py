@@ -16,6 +16,7 @@ L, or the lease       G ends everything
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import signal
@@ -35,7 +36,7 @@ from modal_nb.container.linux import (
     mount_own_proc,
 )
 from modal_nb.container.log_keeper import LogKeeper
-from modal_nb.container.memory_kills import MemoryKills
+from modal_nb.container.memory_kills import MemoryKills, memory_limit
 from modal_nb.container.sweep import sweep
 from modal_nb.protocol.lease import (
     LONGEST_LINE,
@@ -132,6 +133,9 @@ def _become_kernel(guard: int) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     _reset_signals()
+    if faulthandler.is_enabled():  # by PYTHONFAULTHANDLER; its handlers have just gone
+        faulthandler.disable()
+        faulthandler.enable(2)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
 
@@ -203,18 +207,21 @@ class _Guard:
         """Wait for every child that ended: the kernel, or an orphan that became ours."""
         with suppress(ChildProcessError):
             while True:
-                ended, status = os.waitpid(-1, os.WNOHANG)
+                ended, status, used = os.wait4(-1, os.WNOHANG)
                 if ended == 0:
                     return
                 if ended == self._kernel:
-                    self._report(os.waitstatus_to_exitcode(status))
+                    self._report(os.waitstatus_to_exitcode(status), used.ru_maxrss)
 
-    def _report(self, status: int) -> NoReturn:
+    def _report(self, status: int, held: int) -> NoReturn:
+        """``held``: the most memory at a time, as the system counts it: in KiB, on macOS in bytes."""
         self._log.finish()
         if status >= 0:
             self._say(lease_exit(code=status))
         else:
-            self._say(lease_exit(signal=-status, oom_kills=self._kills.recent()))
+            peak = held * (1024 if IS_LINUX else 1)
+            kills, limit = self._kills.recent(), memory_limit()
+            self._say(lease_exit(signal=-status, oom_kills=kills, peak=peak, limit=limit))
         self._end(_exit_code(status))
 
     def _read_lease(self) -> None:

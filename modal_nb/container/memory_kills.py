@@ -1,5 +1,5 @@
-"""Did the system kill for memory? An exit by SIGKILL alone does not tell, the counters of the memory group
-do.
+"""Did the system kill for memory, and how much was there? An exit by SIGKILL alone does not tell, the memory group
+does.
 """
 
 from __future__ import annotations
@@ -59,19 +59,50 @@ class MemoryNotes:
             )
 
 
+def memory_limit() -> int:
+    """Bytes that this process and what shares its memory group may have; 0 where nothing says so."""
+    limits = [limit for limit in map(_number, _limits()) if limit]
+    with suppress(OSError, ValueError, IndexError):
+        limits.append(int(Path("/proc/meminfo").read_text(encoding="ascii").split()[1]) * 1024)
+    return min(limits, default=0)
+
+
+def _limits() -> list[Path]:
+    """Of the own group and all above it: the lowest counts."""
+    found = []
+    for top, below, v1 in _groups():
+        name = "memory.limit_in_bytes" if v1 else "memory.max"
+        parts = Path(below).parts
+        found += [top.joinpath(*parts[:depth], name) for depth in range(len(parts) + 1)]
+    return found
+
+
+def _number(file: Path) -> int:
+    with suppress(OSError, ValueError):
+        return int(file.read_text(encoding="ascii"))
+    return 0
+
+
 def _sources() -> list[Path]:
     """Counter files from the most telling to the least: own group (v2, v1), the whole machine."""
+    found = []
+    for top, below, v1 in _groups():
+        name = "memory.oom_control" if v1 else "memory.events"
+        found += [top / below / name, top / name]
+    return [*found, Path("/proc/vmstat")]
+
+
+def _groups() -> list[tuple[Path, str, bool]]:
+    """The memory groups of this process: where their tree begins, the path in it, and whether it is cgroup v1."""
     found = []
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
-            below = path.lstrip("/")
             if not controllers:
-                found += [_GROUPS / below / "memory.events", _GROUPS / "memory.events"]
+                found.append((_GROUPS, path.lstrip("/"), False))
             elif "memory" in controllers.split(","):
-                v1 = _GROUPS / "memory"
-                found += [v1 / below / "memory.oom_control", v1 / "memory.oom_control"]
-    return [*found, Path("/proc/vmstat")]
+                found.append((_GROUPS / "memory", path.lstrip("/"), True))
+    return found
 
 
 def _count(source: Path) -> int | None:

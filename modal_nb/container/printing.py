@@ -75,6 +75,7 @@ def install(calls: CallLog) -> None:
         calls.end(input_id)
 
     process.printed, process.on_printed_end = calls.open, end
+    process.printed_lately = calls.latest
     _mark_threads()
 
 

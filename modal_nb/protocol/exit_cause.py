@@ -19,8 +19,9 @@ def exit_cause(end: LeaseExit | None) -> ExitCause:
         return ExitCause(CauseKind.EXITED, code=end.code, detail=f"ended with exit code {end.code}")
     if end.signal == signal.SIGKILL and end.oom_kills > 0:
         detail = "killed by the system because memory ran out"
-        return ExitCause(CauseKind.OUT_OF_MEMORY, signal=end.signal, detail=detail)
-    return ExitCause(CauseKind.SIGNALLED, signal=end.signal, detail=f"killed by {signal_name(end.signal)}")
+        return ExitCause(CauseKind.OUT_OF_MEMORY, None, end.signal, detail, end.peak, end.limit)
+    detail = f"killed by {signal_name(end.signal)}"
+    return ExitCause(CauseKind.SIGNALLED, None, end.signal, detail, end.peak, end.limit)
 
 
 def signal_name(number: int) -> str:

@@ -47,6 +47,9 @@ class LeaseExit(NamedTuple):
     #: processes of this memory group that the system killed for memory in the last seconds; 0 if nobody can
     #: say
     oom_kills: int
+    #: bytes: the most memory that its biggest process held at a time, and what it could have at most; 0: not known
+    peak: int = 0
+    limit: int = 0
 
 
 LeaseLine = LeaseHello | LeasePing | LeaseExit
@@ -69,9 +72,12 @@ def lease_pong(number: int) -> bytes:
     return _line({"pong": number})
 
 
-def lease_exit(*, code: int | None = None, signal: int | None = None, oom_kills: int = 0) -> bytes:
+def lease_exit(
+    *, code: int | None = None, signal: int | None = None, oom_kills: int = 0, peak: int = 0, limit: int = 0
+) -> bytes:
     """The guard's last line."""
-    return _line({"exit": {"code": code, "signal": signal, "oom_kills": oom_kills}})
+    end = {"code": code, "signal": signal, "oom_kills": oom_kills, "peak": peak, "limit": limit}
+    return _line({"exit": end})
 
 
 def read_lease_line(line: bytes) -> LeaseLine:
@@ -91,8 +97,15 @@ def _read(said: Any) -> LeaseLine:
         case {"pong": int(number)}:
             return LeasePing(number, answer=True)
         case {"exit": {"code": int() | None, "signal": int() | None, "oom_kills": int()} as end}:
-            return LeaseExit(end["code"], end["signal"], end["oom_kills"])
+            peak, limit = (_size(end.get(name, 0)) for name in ("peak", "limit"))
+            return LeaseExit(end["code"], end["signal"], end["oom_kills"], peak, limit)
     raise ValueError(said)
+
+
+def _size(said: Any) -> int:
+    if not isinstance(said, int) or said < 0:
+        raise ValueError(said)
+    return said
 
 
 def _line(said: dict[str, object]) -> bytes:

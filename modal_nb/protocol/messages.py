@@ -286,5 +286,10 @@ class Failure(Content, frozen=True, kw_only=True):
     #: one clause: how the container ended
     cause: str = ""
     cause_kind: str = ""
+    code: int | None = None
+    signal: int | None = None
+    #: bytes; 0: not known
+    peak: int = 0
+    limit: int = 0
     container: str = ""
     log_tail: list[str] = []

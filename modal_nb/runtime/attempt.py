@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import types
 from collections.abc import Awaitable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from modal_nb.exception import InvalidError, RequestSizeError
-from modal_nb.runtime import reply
+from modal_nb.runtime import reply, whereabouts
 from modal_nb.runtime.context import process
 from modal_nb.runtime.failures import dump_failure
 from modal_nb.runtime.payload import SCALARS, Frame, Inputs, Packed, dumps, weight
@@ -53,11 +54,19 @@ class Told:
             chunk.outcome = reply.FINAL
         return chunk
 
-    def dump(self, error: BaseException) -> tuple[dict[str, Any], list[Frame]]:
-        """A failure of user code as it travels, with what the container knows about it."""
+    def dump(
+        self, error: BaseException, *, call: str | None = None, name: str | None = None
+    ) -> tuple[dict[str, Any], list[Frame]]:
+        """A failure of user code as it travels, with what the container knows about it. ``call`` and ``name``: of the
+        input that is told, if it is not the one that is served.
+        """
         if process.on_failure is not None:
             process.on_failure(error)
-        return dump_failure(error)
+        content, frames = dump_failure(error)
+        where = whereabouts.here(call, name)
+        if where is not None:
+            content["where"] = asdict(where)
+        return content, frames
 
 
 def open_message(
@@ -177,12 +186,14 @@ def tried_again(ticket: Ticket, chunk: ChunkReply, told: Told) -> Reply:
     return told.whole(chunk.finish(begun=ticket.begun, failed=True))
 
 
-def single(outcome: str, value: Any, *, told: Told) -> Reply:
+def single(
+    outcome: str, value: Any, *, told: Told, call: str | None = None, name: str | None = None
+) -> Reply:
     if outcome == reply.OK:
         return Reply(outcome, {}, value.frames if isinstance(value, Packed) else dumps(value))
     if outcome == reply.CANCELLED:
         return Reply(outcome, {}, [])
-    return Reply(told.outcome(outcome, value), *told.dump(value))
+    return Reply(told.outcome(outcome, value), *told.dump(value, call=call, name=name))
 
 
 def end_of_stream(outcome: str, error: Any, *, items: int, told: Told) -> Reply:

@@ -134,16 +134,18 @@ class Batch:
             return member.refusal
         if not outcomes:
             return Reply(reply.CANCELLED, {}, [], begun=0)
+        call = member.ticket.call_id
+        names = [member.ticket.name_of(index, many=member.inputs.many) for index in member.indices]
         if not member.inputs.many:
-            return single(*outcomes[0], told=self._told)
+            return single(*outcomes[0], told=self._told, call=call, name=names[0])
         if outcomes[0][0] == reply.CANCELLED:
             return Reply(reply.CANCELLED, {}, [], begun=len(outcomes))
         chunk = ChunkReply()
-        for outcome, value in outcomes:
+        for name, (outcome, value) in zip(names, outcomes, strict=True):
             if outcome == reply.OK:
                 chunk.add(value)
             else:
-                chunk.add_failure(*self._told.dump(value))
+                chunk.add_failure(*self._told.dump(value, call=call, name=name))
         return chunk.finish(begun=len(outcomes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -52,6 +52,8 @@ class Process:
         self.face_from_inside: Callable[[Any, str, str], Any] | None = None
         #: inputs that have printed and run on, by id; the container's main has it filled
         self.printed: Mapping[str, object] = {}
+        #: of one that has printed: its last lines, a few
+        self.printed_lately: Callable[[str], Sequence[str]] = lambda _: ()
         #: told the id of each input that ends while there are such
         self.on_printed_end: Callable[[str | None], None] = lambda _: None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modal_nb.exception import ExecutionError, SerializationError
-from modal_nb.runtime import remote_frames
+from modal_nb.runtime import remote_frames, whereabouts
 from modal_nb.runtime.payload import Frame, dumps, loads
 from modal_nb.spec import checks
 
@@ -59,6 +59,7 @@ def _dump(exc: BaseException) -> tuple[dict[str, Any], list[Frame]]:
                 "suppress": error.__suppress_context__,
                 "notes": [_cut(note) for note in getattr(error, "__notes__", ()) if isinstance(note, str)],
                 "frames": remote_frames.record(error.__traceback__, sources),
+                "where": whereabouts.packed(error),
             }
         )
         frames += packed
@@ -124,7 +125,8 @@ def _is_like(rebuilt: Any, error: BaseException, *, cut: bool = False) -> bool:
 
 
 def _state(error: BaseException) -> dict[str, Any]:
-    return {name: value for name, value in vars(error).items() if name != "__notes__"}
+    apart = {"__notes__", whereabouts.ATTRIBUTE}
+    return {name: value for name, value in vars(error).items() if name not in apart}
 
 
 def _size(frames: Sequence[Frame]) -> int:
@@ -200,9 +202,13 @@ def load_failure(content: Any, frames: Sequence[Frame]) -> BaseException:
     that cannot be rebuilt, gives an ExecutionError with the remote traceback as text.
     """
     try:
-        return _load(content, frames)
+        error = _load(content, frames)
     except Exception as problem:  # noqa: BLE001 - whatever arrived
-        return _unknown(content if isinstance(content, dict) else {}, problem)
+        error = _unknown(content if isinstance(content, dict) else {}, problem)
+    with contextlib.suppress(Exception):
+        left = whereabouts.unpacked([content["where"]])
+        whereabouts.put(error, (*whereabouts.of(error), *left))
+    return error
 
 
 def _load(content: dict[str, Any], frames: Sequence[Frame]) -> BaseException:
@@ -269,6 +275,9 @@ def _restore(
                 error.add_note(note)
     with contextlib.suppress(Exception):
         error.__traceback__ = remote_frames.rebuild(node["frames"], sources)
+    with contextlib.suppress(Exception):
+        if hops := whereabouts.unpacked(node["where"]):
+            whereabouts.put(error, hops)
 
 
 def _unknown(content: dict[str, Any], problem: Exception | None) -> ExecutionError:

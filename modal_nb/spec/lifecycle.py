@@ -71,3 +71,6 @@ class ExitCause:
     signal: int | None = None
     #: one clause in plain words, such as "killed by signal 9 (SIGKILL)"
     detail: str = ""
+    #: bytes, of one that a signal ended: the most that its biggest process held, and what it could have; 0: not known
+    peak: int = 0
+    limit: int = 0

@@ -16,6 +16,7 @@ from modal_nb.supervisor.records import App, Client, Container, Pool
 
 _TAIL_LINES = 10
 _TAIL_BYTES = 8192
+_BROKEN = ("Current thread 0x", "Fatal Python error:")
 
 
 def answer(client: Client, request: int, content: ms.Content, buffers: Sequence[Frame] = ()) -> None:
@@ -40,6 +41,10 @@ def failure(effect: FailInput, dead: Container | None) -> ms.Failure:
         times=effect.times,
         cause=cause.detail if cause else "",
         cause_kind=cause.kind.value if cause else "",
+        code=cause.code if cause else None,
+        signal=cause.signal if cause else None,
+        peak=cause.peak if cause else 0,
+        limit=cause.limit if cause else 0,
         container=dead.id if dead else "",
         log_tail=tail(dead.log) if dead else [],
     )
@@ -50,9 +55,12 @@ def tail(log: Path) -> list[str]:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
+    # of what Python's faulthandler says: the thread that broke, its innermost frames first
+    broken = [number for number, line in enumerate(lines) if line.startswith(_BROKEN)]
+    return lines[broken[-1] :][:_TAIL_LINES] if broken else lines[-_TAIL_LINES:]
 
 
 def container_status(container: Container, state: str, now: float) -> ms.ContainerStatus:

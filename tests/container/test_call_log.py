@@ -152,3 +152,24 @@ def test_the_index_is_bounded(files, monkeypatch):
         put(log, ((f"fc-a-{number}",), f"in-a-{number}-0"), "x\n")
         assert files.index.stat().st_size <= 1000
     assert texts(files, "fc-a-499") == ["x\n"]
+
+
+def test_the_last_lines_of_an_input_that_runs(files):
+    log = CallLog(files)
+    assert log.latest("in-a-1-0") == []
+    put(log, ONE, "".join(f"line {number}\n" for number in range(8)))
+    put(log, OTHER, "of another\n")
+    log.put(ONE, 2, b"no end yet")
+    assert log.latest("in-a-1-0") == ["line 4", "line 5", "line 6", "line 7", "no end yet"]
+    assert log.latest("in-a-2-0") == ["of another"]
+    log.end("in-a-1-0")
+    assert log.latest("in-a-1-0") == []
+
+
+def test_the_last_lines_are_bounded_and_need_no_file(files, tmp_path):
+    log = CallLog(files)
+    put(log, ONE, "x" * 200_000 + "\nlast\n")
+    assert [len(line) for line in log.latest("in-a-1-0")][-1:] == [4]
+    assert all(len(line) <= 500 for line in log.latest("in-a-1-0"))
+    files.current.unlink()
+    assert log.latest("in-a-1-0") == []

@@ -106,7 +106,7 @@ def said(caught):
 
 
 def test_an_exception_comes_back_as_itself_with_its_cause_and_the_remote_lines(failing):
-    with pytest.raises(Custom, match=r"^as it was$") as caught:
+    with pytest.raises(Custom, match=r"(?m)^as it was$") as caught:
         failing.custom.remote()
     assert type(caught.value) is Custom
     assert caught.value.code == 7

@@ -69,7 +69,7 @@ def test_several_containers_answer_one_map(mapper, home):
 def test_the_first_exception_in_order_is_raised_and_ends_the_iteration(mapper):
     results = iter(mapper.odd_only.map([1, 3, 4, 5, 6]))
     assert [next(results), next(results)] == [1, 3]
-    with pytest.raises(ValueError, match=r"^4 is even$"):
+    with pytest.raises(ValueError, match=r"(?m)^4 is even$"):
         next(results)
     with pytest.raises(StopIteration):
         next(results)

@@ -251,7 +251,7 @@ def test_a_call_from_inside_is_tried_again_by_its_own_policy(tmp_path, notes):
         assert Outer(folder=str(tmp_path)).call.remote(5) == ("inner", 6)
         assert len(batches.Notes(tmp_path).lines()) == 1
         # what it raises in the end is a failure of the caller, which is tried again
-        with pytest.raises(ValueError, match=r"^24$"):
+        with pytest.raises(ValueError, match=r"(?m)^24$"):
             Outer(folder=str(tmp_path)).call.remote(99)
     assert len(batches.Notes(tmp_path).lines()) == 1 + ATTEMPTS
     assert notes.runs("inner") == 6 + 6 * ATTEMPTS

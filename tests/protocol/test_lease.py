@@ -26,6 +26,8 @@ from modal_nb.spec.lifecycle import CauseKind
         (lease_pong(4), LeasePing(4, answer=True)),
         (lease_exit(code=0), LeaseExit(0, None, 0)),
         (lease_exit(signal=9, oom_kills=2), LeaseExit(None, 9, 2)),
+        (lease_exit(signal=9, peak=5, limit=7), LeaseExit(None, 9, 0, 5, 7)),
+        (b'{"exit":{"code":3,"signal":null,"oom_kills":0}}\n', LeaseExit(3, None, 0)),
     ],
 )
 def test_a_line_is_read_as_it_was_written(line: bytes, read: object):
@@ -48,6 +50,8 @@ def test_a_line_is_read_as_it_was_written(line: bytes, read: object):
         b'{"role":"guard"}',
         b'{"role":"kernel","container":3,"token":"","pid":1,"namespaced":true}',
         b'{"exit":{"code":"0","signal":null,"oom_kills":0}}',
+        b'{"exit":{"code":0,"signal":null,"oom_kills":0,"peak":-1}}',
+        b'{"exit":{"code":0,"signal":null,"oom_kills":0,"limit":"1"}}',
         b"[" * 4000,
     ],
 )
@@ -70,6 +74,11 @@ def test_what_makes_no_sense_is_refused(line: bytes):
 def test_the_cause_in_words(end: LeaseExit | None, kind: CauseKind, detail: str):
     cause = exit_cause(end)
     assert (cause.kind, cause.detail) == (kind, detail)
+
+
+def test_memory_goes_along_with_the_cause():
+    cause = exit_cause(LeaseExit(None, 9, 1, 5, 7))
+    assert (cause.peak, cause.limit) == (5, 7)
 
 
 def test_a_signal_without_a_name():
