@@ -110,7 +110,6 @@ class Handlers:
         self.durable.lost(client)
         self.lingering.leave(client)
         self._reactor.feed(ev.ClientLost(client.number))
-        self._reactor.on_apps()
         self._reactor.on_quiet()
 
     # -- apps and pools -----------------------------------------------------------------------------------------

@@ -26,15 +26,17 @@ class Lingering:
 
     def leave(self, client: Client) -> None:
         """The client is lost: those of its apps that have something warm to keep stay. Called before ClientLost."""
-        warm = {container.pool.app for container in self._reactor.fleet.containers.values()}
-        for app in [app for app in self._reactor.apps.values() if app.owner is client]:
-            if app.linger and app in warm:
+        left = [app for app in self._reactor.apps.values() if app.owner is client and app.linger > 0]
+        warm = {container.pool.app for container in self._reactor.fleet.containers.values()} if left else ()
+        for app in left:
+            if app in warm:
                 app.orphaned = True
                 for pool in self._reactor.pools.values():
                     if pool.app is app:
                         pool.autoscaler = pool.spec.autoscaler
                 log.info("app lingers id=%s seconds=%g", app.id, app.linger)
                 self._reactor.feed(ev.AppOrphaned(app.number, app.linger))
+                self._reactor.on_apps()
 
     def take(self, client: Client, asked: AppOpen) -> App | None:
         """The app that this notebook left, if one lingers; the one that was opened last."""

@@ -93,6 +93,8 @@ def private_places(scratch: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(scratch / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(scratch / "workspaces"),
         "MODAL_NB_HOME": str(scratch / "home"),
+        # a test begins with nothing of the test before it
+        "MODAL_NB_LINGER": "0",
     }
 
 
