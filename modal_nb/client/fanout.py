@@ -77,6 +77,7 @@ class Fanout:
     async def _aiterate(self) -> AsyncIterator[Any]:
         __tracebackhide__ = True
         loop = asyncio.get_running_loop()
+        loops.hear_interrupts()
         letters: asyncio.Queue[Letter] = asyncio.Queue()
         pool = await asyncio.to_thread(self._bind)
         feeder = Feeder(

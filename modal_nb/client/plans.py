@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 from modal_nb.client import interrupts, lanes, loops
 from modal_nb.client.lanes import Lane
 from modal_nb.client.link import Link, LinkLost
-from modal_nb.client.running import in_ipython
 from modal_nb.client.session import Session
 from modal_nb.exception import ConnectionError, Error, RequestSizeError
 from modal_nb.protocol import messages as ms
@@ -24,8 +23,6 @@ R = TypeVar("R")
 #: a wait that was longer than this many seconds is no part of a row of failures
 _LONG = 30.0
 _TRIES = 3
-#: ipykernel notes an interrupt of an awaiting cell without waking its event loop: seconds until we do so
-_LOOK = 0.1
 #: bytes that every supervisor takes, whatever its bound
 _SURE = 16 * 1024**2
 
@@ -96,7 +93,8 @@ def _fetch(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.Content, lis
 
 async def _fetch_async(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.Content, list[Frame]]:
     loop = asyncio.get_running_loop()
-    look, tries = _LOOK if in_ipython() else None, _TRIES
+    loops.hear_interrupts()
+    tries = _TRIES
     while tries:
         began = time.monotonic()
         link = await _link(session)
@@ -104,8 +102,7 @@ async def _fetch_async(session: Session, plan: Plan[R], lane: Lane) -> tuple[ms.
         request = link.request(partial(loops.call_soon, loop, _settle, told))
         try:
             link.begin(request, plan.content(lane), plan.buffers)
-            while not told.done():
-                await asyncio.wait((told,), timeout=look)
+            await asyncio.wait((told,))
             return link.end(request, plan.answer)
         except LinkLost:
             await asyncio.to_thread(link.wait_closed, 1.0)

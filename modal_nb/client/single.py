@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from modal_nb.client import classes, outcome, references
+from modal_nb.client import classes, loops, outcome, references
 from modal_nb.client.calls import AsyncWaiter, Mailbox, Waiter
 from modal_nb.client.interrupts import or_undo
 from modal_nb.client.pool import Pool
@@ -37,6 +37,7 @@ async def call_async(pool: Pool, method: str, args: tuple[Any, ...], kwargs: Map
     """The same without blocking; cancelling the task cancels the input."""
     __tracebackhide__ = True
     loop = asyncio.get_running_loop()
+    loops.hear_interrupts()
     desk = _desk(loop)
     waiter = AsyncWaiter(desk.mailbox, loop)
     frames = dumps_arguments(args, kwargs, method=method)

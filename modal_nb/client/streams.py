@@ -133,6 +133,7 @@ class AsyncItems(_Stream, AsyncIterator[Any]):
             if not self._begun:
                 self._begun = True
                 self._letters.loop = asyncio.get_running_loop()
+                loops.hear_interrupts()
                 await asyncio.to_thread(self._reading.begin)
             while True:
                 letter = await self._letters.queue.get()

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+from modal_nb.client import loops
 from modal_nb.client.interrupts import or_undo, take
 from modal_nb.client.kept import KeptCall, Outcome
 from modal_nb.client.questions import Question
@@ -48,6 +49,7 @@ def wait(call: AnyCall, index: int, seconds: float | None) -> Outcome:
 async def wait_async(call: AnyCall, index: int, seconds: float | None) -> Outcome:
     """The same on an event loop; cancelling the task only ends the wait."""
     loop = asyncio.get_running_loop()
+    loops.hear_interrupts()
     future: asyncio.Future[Outcome] = loop.create_future()
     tell = partial(_set_soon, loop, future)
     gone = threading.Event()
