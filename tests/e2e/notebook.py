@@ -67,7 +67,7 @@ class Notebook:
 
     def begin(self, code: str) -> str:
         """Start a cell and do not wait; ``finish`` does."""
-        return self.client.execute(code)
+        return self.client.execute(code, stop_on_error=False)  # what follows is not thrown away
 
     def finish(self, asked: str) -> dict[str, Any]:
         """The reply to a cell that was begun; raises CellFailed."""
