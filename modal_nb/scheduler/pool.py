@@ -193,7 +193,7 @@ class Pool:
 
     def wanted(self, now: float) -> int:
         """Containers to launch now, if the machine has room."""
-        if self.closing or self.starts_held(now):
+        if self.closing or self.starts_held(now) or (self.lingering and not self.queue.backlog):
             return 0
         wanted = self.desired(now) - self.serving
         cap = self.settings.max_containers

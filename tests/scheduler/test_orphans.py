@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modal_nb.scheduler import effects as fx
 from modal_nb.scheduler import events as ev
-from tests.scheduler.machine import Habits
+from tests.scheduler.machine import CRASH, Habits, Work
 from tests.scheduler.play import CLIENT, Play
 
 AGAIN = 2_000_000
@@ -210,3 +210,18 @@ def test_it_is_told_until_when_it_lingers_and_whether_its_notebook_is_back():
     assert (stats.lingers_until, stats.back) == (21.0, True)
     play.pool(key="k", min=1)
     assert play.scheduler.pool_stats(pool).lingers_until == float("inf")
+
+
+def test_what_is_being_cancelled_starts_nothing():
+    """It counts as load until its container has answered."""
+    play = Play()
+    pool = play.pool(max=2)
+    play.calls(pool, 2, 0.5)
+    play.run(2)
+    play.chunk(pool, [Work(60)] * 6)
+    busy = play.busy(pool)
+    (idle,) = [container for container in play.containers_of(pool) if container not in busy]
+    lose(play)
+    idle.die(CRASH)
+    play.run(5)
+    assert len(play.containers_of(pool)) == 2
