@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
-from modal_nb.client import references
+from modal_nb.client import cards, references
 from modal_nb.client.client import checked_client
 from modal_nb.client.declaration import Declaration, Lookup, served_names
 from modal_nb.client.handle import Handle
 from modal_nb.client.obj import Obj
 from modal_nb.client.removed import Renamed
-from modal_nb.client.showing import Shown
+from modal_nb.client.showing import Shown, card_of
 from modal_nb.client.subject import Subject, of_cls
 from modal_nb.client.typed_class import variant
 from modal_nb.exception import UsageError
@@ -133,6 +133,13 @@ class Cls(Shown, Handle):
 
     def _subject(self) -> Subject:
         return of_cls(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """The live panel, as the last expression of a cell; what it offers, while nothing of its app runs."""
+        about = self._subject()
+        if about.deployed is None and not about.runs():
+            return card_of(lambda: cards.of_cls(self), repr(self))
+        return super()._repr_mimebundle_(include, exclude)
 
     def _changed(self, overrides: Overrides) -> Cls:
         return handle(self.__modal__.changed(overrides))

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from types import GenericAlias
 from typing import Any, ClassVar
 
+from modal_nb.client import call_state, stored, waiting
 from modal_nb.client import session as sessions
-from modal_nb.client import stored, waiting
 from modal_nb.client.call_graph import InputInfo, graph
 from modal_nb.client.call_logs import CallLogs
 from modal_nb.client.client import Client, session_of
 from modal_nb.client.dual import Faces, dual
+from modal_nb.client.showing import card_of
 from modal_nb.client.waiting import AnyCall
 from modal_nb.exception import InvalidError
 from modal_nb.runtime.context import process
@@ -164,6 +165,10 @@ class FunctionCall:
         if self._session is None or process.link is not None:
             return FunctionCall.from_id, (self._id,)
         return FunctionCall.from_id, (self._id, Client(self._session.where.home))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """A card with how far it is, as the last expression of a cell. Starts nothing and waits for nothing."""
+        return card_of(lambda: call_state.card(self._id, self._session or sessions.current()), repr(self))
 
     def __repr__(self) -> str:
         return f"<FunctionCall {self._id}>"

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,8 @@ class KeptCall:
         #: of the class, for the call graph
         self.module = module
         self.places: list[Place] = []
+        #: on the monotonic clock
+        self.begun = time.monotonic()
         #: inputs that expired
         self.gone = 0
         #: no input will be added

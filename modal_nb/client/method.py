@@ -9,12 +9,13 @@ from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterable, Mappi
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Never
 
-from modal_nb.client import binding, single
+from modal_nb.client import binding, cards, single
 from modal_nb.client.dual import dual
 from modal_nb.client.fanout import Fanout, Inputs
 from modal_nb.client.handle import Handle
 from modal_nb.client.method_checks import Checked
 from modal_nb.client.removed import Renamed
+from modal_nb.client.showing import card_of
 from modal_nb.client.spawning import SpawnFaces
 from modal_nb.client.streams import AsyncItems, Items
 from modal_nb.exception import InvalidError
@@ -236,6 +237,10 @@ class Function(Checked, SpawnFaces, Handle):
 
     def __repr__(self) -> str:
         return f"<Function {self._label}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """A card, as the last expression of a cell. Starts nothing."""
+        return card_of(lambda: cards.of_function(self._obj, self._spec, self), repr(self))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def _unanswered(pool: Pool, method: str, result: Packet, message: Message) -> Ba
         provenance.note_start(error, pool.spec.service, container, pool.app.session.where.logs)
         return error
     failure = msgspec.convert(message.content, Failure)
-    error = _failed(label_of(pool.spec.service, method), failure, pool.spec.resources)
+    error = failed(label_of(pool.spec.service, method), failure, pool.spec.resources)
     died = isinstance(error, exception.ContainerCrashedError | exception.StartFailedError)
     if died and (advice := remedy(failure)):
         error.add_note(advice)
@@ -75,7 +75,7 @@ def is_queue_full(pool: Pool, result: Packet) -> bool:
         return False
 
 
-def _failed(method: str, failure: Failure, resources: Resources) -> BaseException:
+def failed(method: str, failure: Failure, resources: Resources) -> BaseException:
     """The supervisor's word as an exception; the sentence names what happened and what to do."""
     times = f"{failure.times} containers" if failure.times != 1 else "one container"
     match failure.kind:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modal_nb.client import conditions, subject
 from modal_nb.client.dual import dual
 
 if TYPE_CHECKING:
+    from modal_nb.client.cards import Card
     from modal_nb.client.method import Function
     from modal_nb.client.obj import Obj
     from modal_nb.views.display import Panel
@@ -101,6 +103,13 @@ def panel(*, client: Any = None) -> Panel:
     ``modal_nb.Client(home=...)`` for another home. InvalidError for what is no Client.
     """
     return _panel(subject.of_everything(client))
+
+
+def card_of(made: Callable[[], Card], text: str) -> Any:
+    """What ``display`` of something shows that has no panel: a card; ``text`` is its line."""
+    from modal_nb.views import display  # noqa: PLC0415 - a floor above, and slow to load
+
+    return display.card(made, text)
 
 
 def mimebundle_of(obj: Obj) -> Any:

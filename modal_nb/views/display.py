@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from modal_nb.client import conditions
+from modal_nb.client.cards import Card
 from modal_nb.client.conditions import Condition
 from modal_nb.client.dual import dual
 from modal_nb.client.subject import Subject
-from modal_nb.views import render
+from modal_nb.views import cards, render
 from modal_nb.views.cells import in_kernel
 from modal_nb.views.origins import described
 from modal_nb.views.pool_model import PoolModel
@@ -82,6 +84,13 @@ def panel(about: Subject) -> Panel:
             return Panel(about)
         return LivePanel(about)
     return Panel(about)
+
+
+def card(made: Callable[[], Card], text: str) -> Any:
+    """What ``display`` of a thing without containers of its own shows; ``text`` is its line. Starts nothing."""
+    if not in_kernel():
+        return {}
+    return {"text/html": cards.page(made()), "text/plain": render.plain(text)}
 
 
 def mimebundle(about: Subject, text: str) -> Any:

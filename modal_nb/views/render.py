@@ -16,7 +16,7 @@ from modal_nb.protocol.reports import Report
 #: letters of one cell
 _LONGEST = 200
 #: what MathJax is told to leave alone: JupyterLab typesets HTML outputs
-_NO_MATH = "tex2jax_ignore mathjax_ignore"
+NO_MATH = "tex2jax_ignore mathjax_ignore"
 _SETTINGS = ("min_containers", "max_containers", "buffer_containers", "scaledown_window")
 _COLUMNS = ("container", "state", "inputs served", "memory", "CPU", "what happened")
 #: control, format (bidi overrides, zero-width), surrogates, private, unassigned, line and paragraph separators
@@ -38,7 +38,7 @@ def page(title: str, state: dict[str, Any]) -> str:
         pools = [report for report in pools if report not in own]
         parts += [_app(app, bare=not own), *map(_pool, own)]
     parts += map(_pool, pools)
-    return f'<div class="{_NO_MATH}"><p>{_strong(title)}</p>{"".join(parts)}</div>'
+    return f'<div class="{NO_MATH}"><p>{_strong(title)}</p>{"".join(parts)}</div>'
 
 
 def plain(value: object) -> str:
