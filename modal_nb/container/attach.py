@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from modal_nb.container.doorbell import Doorbell
 from modal_nb.container.interrupts import Interrupts, OnInterrupt
+from modal_nb.container.output import Output
 from modal_nb.runtime.loops import out_of_sight
 
 if TYPE_CHECKING:
@@ -42,14 +45,20 @@ class Attachment:
         *,
         on_interrupt: OnInterrupt | None = None,
         on_shutdown: Callable[[], None] | None = None,
+        output: Output | None = None,
     ) -> None:
         """
         ``user_ns``: what cells see; by our documentation ``self`` is the instance that serves.
         ``on_call_request``: serves call_request on the shell channel, on the main loop.
         ``on_interrupt``: a signal handler that raises KeyboardInterrupt when an input may be hit, else
         returns. ``on_shutdown``: called on the main loop when a client asks the kernel to end; without it the
-        loop is stopped.
+        loop is stopped. ``output``: what inputs show goes there, and not to who is attached.
         """
+        self.output = output
+        #: what asks who called an input: (prompt, name of the function, password=) -> answer
+        self.ask: Callable[..., str] | None = None
+        #: set when the channels are up, or could not come up
+        self.up = threading.Event()
         self.connection_file = Path(connection_file)
         self.user_ns = user_ns
         self.on_call_request = on_call_request or _no_calls
@@ -58,6 +67,9 @@ class Attachment:
         self._app: ContainerApp | None = None
         self._bell = Doorbell(_shell_path(self.connection_file), self.attach)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.copy_context()
+        #: once: what has failed is not tried again
+        self._starting = False
 
     @property
     def attached(self) -> bool:
@@ -67,6 +79,7 @@ class Attachment:
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for the first client. Called once, on the main thread, by whoever runs ``loop`` there."""
         self._loop = loop
+        self._context = contextvars.copy_context()
         self.interrupts.install()
         self._bell.listen(loop)
 
@@ -78,14 +91,17 @@ class Attachment:
         """Bring the channels up. On the main thread, also inside a signal handler; failures go to the log
         only.
         """
-        if self.attached or self._loop is None:
+        if self.attached or self._starting or self._loop is None:
             return
+        self._starting = True
         with _undisturbed(), out_of_sight(self._loop):
             self._bell.close()
             try:
-                self._app = self._start(self._loop)
+                # the input that happens to run is not what cells are run for
+                self._app = self._context.copy().run(self._start, self._loop)
             except Exception:  # noqa: BLE001 - it would hit the method that happens to run
                 sys.stderr.write(f"cannot attach, the channels did not come up: {traceback.format_exc()}\n")
+            self.up.set()
 
     def close(self) -> None:
         """Nobody can attach any more; channels that are up stay until the process ends."""

@@ -25,8 +25,11 @@ class ControlStream(threading.Thread):
         recall: Callable[[int, int], None],
         more: Callable[[int, int, int], None],
         drain: Callable[[], None],
+        tell: Callable[[Packet], None],
     ) -> None:
-        """``cancel(input, attempt)``, ``recall(input, attempt)``, ``more(input, attempt, items)``, ``drain()``."""
+        """``cancel(input, attempt)``, ``recall(input, attempt)``, ``more(input, attempt, items)``, ``drain()``,
+        ``tell(packet)``, which raises nothing.
+        """
         super().__init__(name="modal_nb-control", daemon=True)
         self._receiver = Receiver(sock)
         self._sender = Sender(sock)
@@ -34,6 +37,7 @@ class ControlStream(threading.Thread):
         self._recall = recall
         self._more = more
         self._drain = drain
+        self._tell = tell
 
     def run(self) -> None:
         try:
@@ -50,6 +54,8 @@ class ControlStream(threading.Thread):
             self._recall(order.number, order.extra)
         elif order.kind == Kind.MORE:
             self._more(order.number, order.extra, load_total(order.frames()))
+        elif order.kind == Kind.TELL:
+            self._tell(order)
         elif order.kind == Kind.DRAIN:
             self._drain()
         elif order.kind == Kind.PING:

@@ -14,10 +14,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from modal_nb.container.answers import Answers, body_bound
+from modal_nb.container.output import Output, looks
 from modal_nb.container.streams import Streams
+from modal_nb.container.units import Unit, Waiting
 from modal_nb.protocol.codec import Codec, Frame, Message, MessageRefused
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Packet, Receiver, Sender, packet
 from modal_nb.runtime.reply import Reply
@@ -27,36 +29,13 @@ from modal_nb.runtime.tickets import Ticket
 log = logging.getLogger("modal_nb.container")
 
 
-class Waiting(NamedTuple):
-    """An input that has come and is not begun."""
-
-    packet: Packet
-    message: Message
-    ticket: Ticket
-
-
-class Unit(NamedTuple):
-    """What takes one slot: one message, or the messages of a batch."""
-
-    members: list[Waiting]
-    batched: bool
-
-    @property
-    def method(self) -> str:
-        return str(self.members[0].message.content.get("method"))
-
-    @property
-    def streamed(self) -> bool:
-        return bool(self.members[0].message.content.get("stream"))
-
-    def messages(self) -> list[tuple[Ticket, list[Frame]]]:
-        return [(one.ticket, one.message.buffers) for one in self.members]
-
-
 class InputStream:
     """Serves the call stream of one container on the main thread's loop."""
 
-    def __init__(self, sock: socket.socket, codec: Codec, container_id: str) -> None:
+    def __init__(
+        self, sock: socket.socket, codec: Codec, container_id: str, output: Output | None = None
+    ) -> None:
+        """``output``: where words of inputs leave; told whose callers look."""
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._codec = codec
@@ -64,7 +43,9 @@ class InputStream:
         self._receiver = Receiver(sock, body_bound())
         self.sender = Sender(sock)
         self.answers = Answers(codec, self.sender, container_id)
-        self.streams = Streams(codec, self.sender)
+        self.output = output or Output(codec, container_id)
+        self.output.sender = self.sender
+        self.streams = Streams(codec, self.sender, self.output)
         self._waiting: deque[Unit] = deque()
         #: of a batch that is still being read
         self._gathered: list[Waiting] = []
@@ -130,6 +111,11 @@ class InputStream:
         with self._order:
             if not self._runner.cancel(number) and self._is_unread((number, attempt)):
                 self._cancelled.add((number, attempt))
+
+    def attempt_of(self, number: int) -> int | None:
+        """Of an input that is here, by its number."""
+        with self._order:
+            return next((attempt for here, attempt in self._here if here == number), None)
 
     def _is_unread(self, key: tuple[int, int]) -> bool:
         """An order about an input may come before the input. Behind its reply it may be taken for one: then the
@@ -209,6 +195,8 @@ class InputStream:
                 return None
             self._here.add(key)
             said = message.content
+            if said.get("out"):
+                self.output.expect(str(said.get("call")), one.number, looks(said["out"]), message.header)
             ticket = runner.expect(
                 one.number, first=one.first, count=one.count, call_id=said.get("call"), base=said.get("first")
             )
@@ -271,10 +259,13 @@ class InputStream:
 
     async def _stream(self, runner: Runner, unit: Unit) -> Reply:
         one = unit.members[0]
-        with self.streams.outlet(one.packet, one.message.header) as outlet:
+        with self.streams.outlet(one.packet, one.message.header, one.call) as outlet:
             return await runner.run_stream(one.ticket, unit.method, one.message.buffers, outlet)
 
     def _finish(self, unit: Unit, replies: list[Reply]) -> None:
+        if self.output.held:  # what an input has printed comes before its result
+            for one in unit.members:
+                self.output.settle(one.call)
         for one, outcome in zip(unit.members, replies, strict=True):
             self.answers.answer(one.packet, one.message.header, outcome)
         keys = [(one.packet.number, one.packet.extra) for one in unit.members]

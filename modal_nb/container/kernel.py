@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from traitlets import Type
 from traitlets.config import Config
 
 from modal_nb.container.attach import Attachment
+from modal_nb.container.audience import audience
+from modal_nb.container.publishing import ContainerDisplayHook, ContainerDisplayPublisher
 
 #: under these a KeyboardInterrupt is caught, reported to the client, and ends nothing else
 _INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKernel.do_inspect)
@@ -24,6 +28,9 @@ _INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKe
 
 class ContainerShell(ZMQInteractiveShell):
     """Cells of an attached console, beside the user's class."""
+
+    display_pub_class = Type(ContainerDisplayPublisher)
+    displayhook_class = Type(ContainerDisplayHook)
 
     #: the cell that runs belongs to an input, whose caller is told what it raised
     _raises = False
@@ -38,11 +45,19 @@ class ContainerShell(ZMQInteractiveShell):
             self._raises = False
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
-        if not self._raises:
+        if self._raises:
+            return
+        if audience(self.kernel.attachment.output) is not None:  # of a widget's callback
+            sys.stderr.write("\n".join(stb) + "\n")
+        else:
             super()._showtraceback(etype, evalue, stb)  # type: ignore[no-untyped-call]
 
     def init_sys_modules(self) -> None:
         """``__main__`` stays what it was: values of the running inputs may be pickled by it."""
+
+
+#: what libraries look for to know a notebook
+ContainerShell.__name__ = ContainerShell.__qualname__ = ZMQInteractiveShell.__name__
 
 
 class Listeners:
@@ -56,20 +71,23 @@ class Listeners:
     PATIENCE = 1.0
 
     def __init__(self, iopub: IOPubThread) -> None:
-        self._heard = False
-        self._deadline = time.monotonic() + self.PATIENCE
+        self.heard = False
+        #: counted from the first message: code of an input may have wanted the kernel long before anybody came
+        self._deadline: float | None = None
         self._stream = iopub._xpub_stream  # noqa: SLF001 - ipykernel offers no other way to see a subscription
         self._pass_on: Callable[[list[bytes]], None] = iopub._handle_subscription  # noqa: SLF001
         iopub.io_loop.add_callback(self._stream.on_recv, self._on_subscription)
 
     async def first(self) -> None:
         """Returns when somebody listens to iopub, or could have."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self.PATIENCE
         # set on another thread; once per container, so a look now and then is enough
-        while not self._heard and time.monotonic() < self._deadline:  # noqa: ASYNC110
+        while not self.heard and time.monotonic() < self._deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     def _on_subscription(self, frames: list[bytes]) -> None:
-        self._heard = True
+        self.heard = True
         self._pass_on(frames)
 
 
@@ -90,6 +108,31 @@ class ContainerKernel(IPythonKernel):
         async with self._in_order:
             await self._listeners.first()
         await super().shell_channel_thread_main(msg)  # type: ignore[no-untyped-call]
+
+    @property
+    def listened(self) -> bool:
+        """Whether somebody is attached, or was."""
+        return self._listeners.heard
+
+    def get_parent(self, channel: str | None = None) -> Any:
+        """Called by ipykernel, and by code of inputs that wants to know which message it serves: the call_request."""
+        viewers = audience(self.attachment.output)
+        if viewers is None or not viewers.routes:
+            return super().get_parent(channel)  # type: ignore[no-untyped-call]
+        header = json.loads(bytes(viewers.routes[0].header))
+        return {"header": header, "parent_header": {}, "metadata": {}, "content": {}, "buffers": []}
+
+    def raw_input(self, prompt: Any = "") -> str:
+        """In place of ``input`` while a cell runs. Inputs may run meanwhile."""
+        if audience(self.attachment.output) is None or self.attachment.ask is None:
+            return str(super().raw_input(prompt))  # type: ignore[no-untyped-call]
+        return self.attachment.ask(str(prompt), "input()", password=False)
+
+    def getpass(self, prompt: str = "", stream: Any = None, **options: Any) -> str:
+        """In place of ``getpass.getpass``, as raw_input."""
+        if audience(self.attachment.output) is None or self.attachment.ask is None:
+            return str(super().getpass(prompt, stream, **options))
+        return self.attachment.ask(prompt, "getpass()", password=True)
 
     async def call_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Called by ipykernel for each such message on the shell channel; one at a time, as cells are."""
@@ -153,7 +196,7 @@ def start_channels(attachment: Attachment) -> ContainerApp:
         connection_file=str(attachment.connection_file),
         kernel_class=ContainerKernel,
         user_ns=attachment.user_ns,
-        config=_config(),
+        config=_config(attachment),
         # no parent to watch (the guard does), and no greeting on stdout
         parent_handle=1,
         # what is printed goes to the log as before, and to who is attached; raw descriptors only to the log
@@ -167,13 +210,15 @@ def start_channels(attachment: Attachment) -> ContainerApp:
     return app
 
 
-def _config() -> Config:
+def _config(attachment: Attachment) -> Config:
     config = Config()
     # no thread and no database for the sake of a console
     config.HistoryManager.enabled = False
     # ipykernel takes every file imported before it for its own, the user's class among them: no breakpoints
     # there
     config.IPythonKernel.filter_internal_frames = False
+    # as in every kernel: libraries look for this section to know a notebook
+    config.IPKernelApp.connection_file = str(attachment.connection_file)
     return config
 
 

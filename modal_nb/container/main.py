@@ -15,7 +15,9 @@ from modal_nb.container.call_log import CallLog
 from modal_nb.container.control import ControlStream
 from modal_nb.container.inputs import InputStream
 from modal_nb.container.memory_kills import MemoryNotes
+from modal_nb.container.output import Output, looks
 from modal_nb.container.printing import install
+from modal_nb.container.surroundings import Surroundings
 from modal_nb.protocol.call_log import CallFiles
 from modal_nb.protocol.codec import Codec, Message
 from modal_nb.protocol.launch_file import LaunchFile
@@ -37,8 +39,9 @@ START_FAILED = 1
 
 def serve(launch: LaunchFile, connection_file: str) -> int:
     """Called by the launcher in the kernel's process; returns the exit code."""
-    if launch.logs:
-        install(CallLog(CallFiles(Path(launch.logs), os.environ["MODAL_TASK_ID"])))
+    container = Container(launch, connection_file)
+    logs = CallLog(CallFiles(Path(launch.logs), os.environ["MODAL_TASK_ID"])) if launch.logs else None
+    install(logs, container.output)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     process.enter_container(os.environ["MODAL_TASK_ID"])
     process.payload_bound = launch.payload_bound
@@ -46,7 +49,7 @@ def serve(launch: LaunchFile, connection_file: str) -> int:
     Image.inside_container = True
     # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return asyncio.run(Container(launch, connection_file).live())
+    return asyncio.run(container.live())
 
 
 class Container:
@@ -58,14 +61,18 @@ class Container:
         self._id = os.environ["MODAL_TASK_ID"]
         self._codec = Codec(bytes.fromhex(launch.key), self._id)
         self._drained = asyncio.Event()
+        #: where what user code shows leaves
+        self.output = Output(self._codec, self._id)
 
     async def live(self) -> int:
         """The whole life; the exit code."""
         loop = asyncio.get_running_loop()
-        stream = InputStream(self._connect("call"), self._codec, self._id)
+        stream = InputStream(self._connect("call"), self._codec, self._id, self.output)
+        surroundings = Surroundings(self._codec, self.output, stream.attempt_of)
         message = await self._loaded(stream)
         if message is None:
             return START_FAILED
+        self.output.begin_start(looks(message.content.get("out")))
         try:
             service = self._load(message)
             slots = int(message.content.get("max_inputs", 1))
@@ -77,9 +84,12 @@ class Container:
                 stream.serve_jupyter,
                 on_interrupt=runner.on_interrupt,
                 on_shutdown=lambda: stream.drain(self._drained.set),
+                output=self.output,
             )
             attachment.listen(loop)
             await service.start()
+            self.output.end_start()
+            surroundings.complete(attachment)
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self._report_start(stream, failure)
             return START_FAILED
@@ -90,6 +100,7 @@ class Container:
             recall=stream.give_back,
             more=stream.streams.allow,
             drain=lambda: _drain(loop, stream, self._drained),
+            tell=surroundings.told,
         ).start()
         stream.say(Kind.READY)
         await self._until_told(stream)
@@ -129,6 +140,7 @@ class Container:
 
     def _report_start(self, stream: InputStream, error: BaseException) -> None:
         log.error("the start failed", exc_info=error)
+        self.output.end_start()
         content, frames = dump_failure(error)
         said = {"status": "error", "container": self._id, **content}
         stream.say(Kind.START_FAILED, self._codec.pack("call_reply", said, frames))

@@ -15,12 +15,15 @@ from contextlib import suppress
 from typing import Any
 
 from modal_nb.container.call_log import CallLog, Owner
+from modal_nb.container.output import STARTING, Output
 from modal_nb.runtime import context
 from modal_nb.runtime.context import process
 
 _STARTED_BY = "_modal_nb_started_by"
 #: where the code of threads stands that serve whoever submits
 _POOLS = {"concurrent.futures.thread", "multiprocessing.pool"}
+#: what belongs to no input is shown while the container starts
+_CONTAINER: Owner = ((STARTING,), "")
 
 
 def owner() -> Owner | None:
@@ -41,32 +44,43 @@ def owner() -> Owner | None:
 class CallStream(io.BufferedWriter):
     """Below ``sys.stdout`` or ``sys.stderr``; also what is written to their ``buffer`` passes here."""
 
-    def __init__(self, raw: io.RawIOBase, number: int, calls: CallLog) -> None:
+    def __init__(self, raw: io.RawIOBase, number: int, calls: CallLog | None, output: Output | None) -> None:
         super().__init__(raw)
         self._number = number
         self._calls = calls
+        self._routes = output.routes if output else {}
+        self._put = output.put if output else _nowhere
 
     def write(self, data: Any, /) -> int:
         """As BufferedWriter's."""
         written = super().write(data)
         whose = owner()
-        if whose is not None:
+        if whose is not None and self._calls is not None:
             self._calls.put(whose, self._number, bytes(data))
+        if self._routes:
+            self._put(*(whose or _CONTAINER), self._number, bytes(data))
         return written
 
     def flush(self) -> None:
         """As BufferedWriter's."""
         super().flush()
-        if process.printed:
+        if process.printed and self._calls is not None:
             whose = owner()
             if whose is not None:
                 self._calls.flush(whose, self._number)
 
 
-def install(calls: CallLog) -> None:
+def _nowhere(*_: Any) -> None:
+    """Nobody looks."""
+
+
+def install(calls: CallLog | None, output: Output | None = None) -> None:
     """Called once by the container's main, before anybody can hold the streams that were there."""
-    streams = [_above(found, number, calls) for number, found in ((1, sys.stdout), (2, sys.stderr))]
+    streams = [_above(found, number, calls, output) for number, found in ((1, sys.stdout), (2, sys.stderr))]
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    _mark_threads()
+    if calls is None:
+        return
 
     def end(input_id: str | None) -> None:
         for stream in streams:
@@ -76,17 +90,16 @@ def install(calls: CallLog) -> None:
 
     process.printed, process.on_printed_end = calls.open, end
     process.printed_lately = calls.latest
-    _mark_threads()
 
 
-def _above(found: Any, number: int, calls: CallLog) -> io.TextIOWrapper:
+def _above(found: Any, number: int, calls: CallLog | None, output: Output | None) -> io.TextIOWrapper:
     encoding, errors, name = found.encoding, found.errors, found.name
     found.detach()  # its end must not close what we go on with
     # opened anew: the old one believes that it writes to a file, which was so before the guard put the pipe there
     raw = io.FileIO(number, "w", closefd=False)
     raw.name = name
     # written through: what two inputs print side by side does not meet above of where it is told apart
-    stream = CallStream(raw, number, calls)
+    stream = CallStream(raw, number, calls, output)
     return io.TextIOWrapper(stream, encoding, errors, "\n", line_buffering=True, write_through=True)
 
 

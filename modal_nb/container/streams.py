@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from modal_nb.container.output import Output
 from modal_nb.protocol.codec import Codec, Frame
 from modal_nb.protocol.stream import Kind, Packet, Sender, packet, size_of
 from modal_nb.runtime.outlet import Outlet
@@ -17,7 +18,8 @@ _MOST_EARLY = 64
 class Streams:
     """One per container. ``allow`` is called by the control thread, ``outlet`` on the main thread's loop."""
 
-    def __init__(self, codec: Codec, sender: Sender) -> None:
+    def __init__(self, codec: Codec, sender: Sender, output: Output) -> None:
+        self._output = output
         self._codec = codec
         self._sender = sender
         self._lock = threading.Lock()
@@ -39,11 +41,13 @@ class Streams:
         outlet.allow(total)
 
     @contextmanager
-    def outlet(self, asked: Packet, parent: Frame) -> Iterator[Outlet]:
+    def outlet(self, asked: Packet, parent: Frame, call: str) -> Iterator[Outlet]:
         """For the generator that this INPUT packet asks for, while it runs; ``parent``: the header of its message."""
         key = asked.number, asked.extra
 
         def send(index: int, frames: list[Frame]) -> int:
+            if self._output.held:
+                self._output.settle(call)
             message = self._codec.pack("call_item", {"index": index}, frames, parent)
             pieces = packet(Kind.ITEM, message, number=asked.number, extra=asked.extra, parent=index)
             self._sender.send(pieces)

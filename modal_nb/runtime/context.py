@@ -56,6 +56,8 @@ class Process:
         self.printed_lately: Callable[[str], Sequence[str]] = lambda _: ()
         #: told the id of each input that ends while there are such
         self.on_printed_end: Callable[[str | None], None] = lambda _: None
+        #: called at the end of each input, where it ran and as its code; never raise
+        self.at_end: list[Callable[[], None]] = []
 
     def enter_container(self, container_id: str) -> None:
         """The container's main calls this once, before the user's class is loaded."""
@@ -141,8 +143,7 @@ def serving(input_id: str | None, function_call_id: str | None, number: int = 0)
     try:
         yield
     finally:
-        if process.printed:
-            process.on_printed_end(_input_id.get())
+        _ended()
         if number:
             _served.remove(number)
             _calls.pop(number, None)
@@ -153,6 +154,18 @@ def serving(input_id: str | None, function_call_id: str | None, number: int = 0)
 
 def serve_next(input_id: str) -> None:
     """The runner calls this inside ``serving`` for each further input of a chunk."""
+    _ended()
+    _input_id.set(input_id)
+
+
+def _ended() -> None:
+    """What the current input leaves is its own."""
+    for act in process.at_end:
+        act()
     if process.printed:
         process.on_printed_end(_input_id.get())
-    _input_id.set(input_id)
+
+
+def go_on() -> None:
+    """Code of an input that may have ended goes on, in a copy of its context: nested calls are nobody's then."""
+    _input_number.set(0)

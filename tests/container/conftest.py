@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from modal_nb.container.linux import can_hold_processes
+from tests.container.callers import Called
 from tests.container.processes import Supervised
 
 
@@ -32,6 +33,22 @@ def supervised(short_folder: Path) -> Iterator[Callable[..., Supervised]]:
 
     def make(asked: str, **options: object) -> Supervised:
         made.append(Supervised(short_folder, asked, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for container in made:
+        container.close()
+
+
+@pytest.fixture
+def called(short_folder: Path) -> Iterator[Callable[..., Called]]:
+    """Makes containers whose caller is the test."""
+    made: list[Called] = []
+
+    def make(cls: type, **options: object) -> Called:
+        folder = short_folder / str(len(made))
+        folder.mkdir()
+        made.append(Called(folder, cls, **options))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

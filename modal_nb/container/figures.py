@@ -1,0 +1,70 @@
+"""Figures that an input leaves open are shown at its end, as those of a cell are."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from modal_nb.container.audience import audience
+from modal_nb.container.output import Output
+from modal_nb.runtime.context import process
+
+_BACKEND = "matplotlib_inline.backend_inline"
+
+
+class Figures:
+    """One per container. The notebook's ``MPLBACKEND`` is inherited: it names the backend that this is about."""
+
+    def __init__(self, output: Output, ensure: Callable[[], object]) -> None:
+        """``ensure`` brings a shell up if the current input is to have one."""
+        self._output = output
+        self._ensure = ensure
+        self._backend: Any = None
+        self._configured = False
+
+    def arrived(self, module: ModuleType) -> None:
+        """The backend was imported. With a shell it turns itself on, and without one it does at the next input of a
+        notebook.
+        """
+        self._backend = module
+        module.matplotlib.interactive(True)
+        process.at_end.append(self.flush)
+
+    def look(self) -> None:
+        """There is a shell: if the backend was imported before it, have the shell know figures."""
+        if self._configured or self._backend is None:
+            return
+        shell_module = sys.modules.get("IPython.core.interactiveshell")
+        if shell_module is None or shell_module.InteractiveShell._instance is None:  # noqa: SLF001 - no other way
+            return  # to ask without bringing it up
+        self._configured = True
+        backend = "module://" + _BACKEND
+        from IPython.core.pylabtools import activate_matplotlib  # noqa: PLC0415 - loaded with the backend
+
+        activate_matplotlib(backend)  # type: ignore[no-untyped-call]
+        self._backend.configure_inline_support(shell_module.InteractiveShell.instance(), backend)
+
+    def flush(self) -> None:
+        """At the end of an input. Those of inputs on threads and of coroutines may be anybody's."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        show = self._backend.show
+        if not show._draw_called:  # noqa: SLF001 - the backend's own mark
+            return
+        viewers = audience(self._output)
+        if viewers is None:
+            return
+        try:
+            if viewers.rich:
+                self._ensure()
+                show(True)
+            else:
+                sys.modules["matplotlib.pyplot"].close("all")
+        except Exception:  # noqa: BLE001 - the input has its outcome
+            traceback.print_exc()
+        finally:
+            show._draw_called, show._to_draw = False, []  # noqa: SLF001

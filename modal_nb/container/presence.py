@@ -1,0 +1,109 @@
+"""Whether code of an input finds a shell of IPython: called from a notebook it does, and the kernel comes up for it.
+
+``display()``, ``get_ipython()``, figures and widgets all ask IPython whether there is a shell. Called from a notebook,
+there is one: that of this container's own kernel. Called from elsewhere, code behaves as it does in a script.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+from types import ModuleType
+from typing import Any
+
+from modal_nb.container.arrivals import Arrivals
+from modal_nb.container.attach import Attachment
+from modal_nb.container.audience import audience
+from modal_nb.container.figures import Figures
+from modal_nb.container.output import Output
+from modal_nb.runtime.context import process
+
+#: seconds that a thread waits for the main thread to bring the kernel up
+_PATIENCE = 10.0
+
+
+class Presence:
+    """One per container."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._figures = Figures(output, self.ensure)
+        #: set once the kernel may come up: not before the enter hooks, which may fork
+        self.attachment: Attachment | None = None
+
+    def install(self) -> None:
+        """Before any code of the user is loaded."""
+        builtins.display = _display  # type: ignore[attr-defined]
+        builtins.get_ipython = self.get_ipython  # type: ignore[attr-defined]
+        acts = {
+            "IPython.core.interactiveshell": self._patch_shell,
+            "comm": self._patch_comm,
+            "matplotlib_inline.backend_inline": self._figures.arrived,
+        }
+        Arrivals(acts).install()
+
+    def ensure(self) -> bool:
+        """Whether code of this input has a shell; brings it up if it is to have one."""
+        viewers = audience(self._output)
+        if viewers is None or not viewers.rich:
+            return False
+        if self.attachment is not None and not self.attachment.attached:
+            self._bring_up(self.attachment)
+        self._figures.look()
+        return True
+
+    def get_ipython(self) -> Any:
+        """IPython's shell; where there is none the name counts as not defined, which libraries test for."""
+        found = None
+        if self.ensure() or "IPython" in sys.modules:
+            from IPython import get_ipython  # noqa: PLC0415 - as in _display
+
+            found = get_ipython()
+        if found is None:
+            raise NameError("name 'get_ipython' is not defined")
+        return found
+
+    def _bring_up(self, attachment: Attachment) -> None:
+        if threading.current_thread() is threading.main_thread():
+            attachment.attach()
+        else:
+            attachment.ring()
+            attachment.up.wait(_PATIENCE)
+
+    def _patch_shell(self, module: ModuleType) -> None:
+        shell_class = module.InteractiveShell
+        stock = shell_class.initialized.__func__
+
+        def initialized(cls: Any) -> bool:
+            if process.container_id is None:  # a forked child: the channels are its parent's
+                return False
+            if audience(self._output) is not None and not self.ensure():
+                return False
+            return bool(stock(cls))
+
+        shell_class.initialized = classmethod(initialized)
+
+    def _patch_comm(self, module: ModuleType) -> None:
+        """What the module gives until a kernel puts its own there: a comm that leads nowhere, unless there is to be a
+        kernel.
+        """
+        stock = module.create_comm
+
+        def create_comm(*args: Any, **kwargs: Any) -> Any:
+            self.ensure()
+            make = module.create_comm
+            return (stock if make is create_comm else make)(*args, **kwargs)
+
+        module.create_comm = create_comm  # type: ignore[attr-defined]
+
+
+def _display(*objects: Any, **options: Any) -> Any:
+    """IPython's ``display``, which code of notebooks uses without an import."""
+    try:
+        from IPython.display import display  # noqa: PLC0415 - containers that show nothing do not load it
+    except ImportError:
+        for one in objects:
+            sys.stdout.write(f"{one!r}\n")
+        return None
+    return display(*objects, **options)  # type: ignore[no-untyped-call]
