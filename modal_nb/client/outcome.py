@@ -9,7 +9,7 @@ import msgspec
 from modal_nb import exception
 from modal_nb.client import logs, provenance
 from modal_nb.client.pool import Pool
-from modal_nb.client.remedies import memory, remedy
+from modal_nb.client.remedies import memory
 from modal_nb.client.screens import output
 from modal_nb.protocol.codec import Message, MessageRefused
 from modal_nb.protocol.messages import Failure
@@ -59,9 +59,8 @@ def _unanswered(pool: Pool, method: str, result: Packet, message: Message) -> Ba
         return error
     failure = msgspec.convert(message.content, Failure)
     error = failed(label_of(pool.spec.service, method), failure, pool.spec.resources)
-    died = isinstance(error, exception.ContainerCrashedError | exception.StartFailedError)
-    if died and (advice := remedy(failure)):
-        error.add_note(advice)
+    if isinstance(error, exception.ContainerCrashedError | exception.StartFailedError):
+        provenance.note_death(error, label_of(pool.spec.service, method), failure)
     return error
 
 

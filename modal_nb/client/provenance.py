@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from modal_nb.client import logs
+from modal_nb.client.remedies import remedy
+from modal_nb.protocol.messages import Failure
 from modal_nb.runtime import whereabouts
 from modal_nb.runtime.whereabouts import Where
 
@@ -38,6 +40,14 @@ def note_start(error: BaseException, service: str, container: str, folder: Path)
     whereabouts.put(error, (*whereabouts.of(error), Where(container, label=service)))
     said = f"Raised while {container}, a container of {service}, started."
     _add(error, said + _printed(_before_it_failed(folder / f"{container}.log")))
+
+
+def note_death(error: BaseException, label: str, failure: Failure) -> None:
+    """Have the error about a container that died say which one, and what to do."""
+    if failure.container:
+        whereabouts.put(error, [Where(failure.container, label=label)])
+    if advice := remedy(failure):
+        _add(error, advice)
 
 
 def _raised(left: Where) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,16 @@ CAUSES = {
 }
 
 
+REMEDIES = {
+    "os._exit(0)": "with exit code 0, such as os._exit or a C library; raise an exception instead",
+    "os._exit(3)": "with exit code 3",
+    "kill -9": "SIGKILL comes from outside",
+    "abort": "PYTHONFAULTHANDLER",
+    "segfault": "PYTHONFAULTHANDLER",
+    "exit of a C library": "with exit code 4",
+}
+
+
 @pytest.mark.parametrize("how", CAUSES)
 def test_a_death_is_named_with_its_cause_and_the_last_lines(own, home, how):
     @own.cls(max_containers=1)
@@ -92,6 +103,10 @@ def test_a_death_is_named_with_its_cause_and_the_last_lines(own, home, how):
     assert f", was {CAUSES[how]}\n  last lines of the log of ct-" in text
     assert text.endswith(f"    {how}: line 0\n    {how}: line 1\n    {how}: line 2")
     assert home.log().count(f"cause={CAUSES[how]}\n") >= 4
+    (advice,) = caught.value.__notes__
+    assert advice.startswith("What to do: ")
+    assert REMEDIES[how] in advice
+    assert f"the last one, {caught.value.__modal_nb__[0].container}, was" in text
 
 
 @pytest.mark.parametrize("how", CAUSES)
@@ -110,6 +125,7 @@ def test_a_death_in_an_enter_hook_is_a_failed_start_with_its_cause(own, how):
     text = str(caught.value)
     assert text.startswith(f"3 containers for Dies.run failed to start: {CAUSES[how]}\n")
     assert text.endswith(f"    {how}: line 2")
+    assert REMEDIES[how] in caught.value.__notes__[0]
 
 
 def test_a_crash_loop_of_an_enter_hook_ends_with_the_users_traceback(own, home):
@@ -248,6 +264,11 @@ def test_memory_that_runs_out_is_named(little_memory, home):
             Hungry().eat.remote()
         assert "was killed by the system because memory ran out\n" in str(caught.value)
         assert "eating: line 2" in str(caught.value)
+        held = re.search(
+            r"\n  its biggest process held (\d+) MiB at most, of 300 MiB that it", str(caught.value)
+        )
+        assert 150 < int(held[1]) <= 300
+        assert "What to do: give it less" in caught.value.__notes__[0]
         assert home.log().count("cause=killed by the system because memory ran out\n") >= 4
         assert Hungry().fast.remote() == 1
 
