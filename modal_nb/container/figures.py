@@ -25,6 +25,8 @@ class Figures:
         self._ensure = ensure
         self._backend: Any = None
         self._configured = False
+        #: inputs run one at a time, so that what is open at the end of one is its own
+        self.alone = False
 
     def arrived(self, module: ModuleType) -> None:
         """The backend was imported. With a shell it turns itself on, and without one it does at the next input of a
@@ -49,8 +51,8 @@ class Figures:
         self._backend.configure_inline_support(shell_module.InteractiveShell.instance(), backend)
 
     def flush(self) -> None:
-        """At the end of an input. Those of inputs on threads and of coroutines may be anybody's."""
-        if threading.current_thread() is not threading.main_thread():
+        """At the end of an input."""
+        if not self.alone or threading.current_thread() is not threading.main_thread():
             return
         show = self._backend.show
         if not show._draw_called:  # noqa: SLF001 - the backend's own mark

@@ -28,7 +28,7 @@ class Presence:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._figures = Figures(output, self.ensure)
+        self.figures = Figures(output, self.ensure)
         #: set once the kernel may come up: not before the enter hooks, which may fork
         self.attachment: Attachment | None = None
 
@@ -39,7 +39,7 @@ class Presence:
         acts = {
             "IPython.core.interactiveshell": self._patch_shell,
             "comm": self._patch_comm,
-            "matplotlib_inline.backend_inline": self._figures.arrived,
+            "matplotlib_inline.backend_inline": self.figures.arrived,
         }
         Arrivals(acts).install()
 
@@ -50,7 +50,7 @@ class Presence:
             return False
         if self.attachment is not None and not self.attachment.attached:
             self._bring_up(self.attachment)
-        self._figures.look()
+        self.figures.look()
         return True
 
     def get_ipython(self) -> Any:

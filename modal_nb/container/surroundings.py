@@ -33,8 +33,9 @@ class Surroundings:
         self._comms.install()
         install_breakpoint()
 
-    def complete(self, attachment: Attachment) -> None:
-        """The enter hooks are over: from now on the kernel comes up where an input wants it."""
+    def complete(self, attachment: Attachment, slots: int) -> None:
+        """The enter hooks are over: the kernel comes up where an input wants it. ``slots`` run at a time."""
+        self._presence.figures.alone = slots == 1
         attachment.ask = self._questions.ask
         self._presence.attachment = attachment
 
