@@ -32,6 +32,10 @@ from modal_nb.runtime.service import Service
 from modal_nb.spec.image import Image
 
 log = logging.getLogger("modal_nb.container")
+#: its lines go to the container's log and nowhere else: what they say is told to the caller as its exception
+to_log = logging.getLogger("modal_nb.container.start")
+
+_FORMAT = "%(levelname)s %(message)s"
 
 #: exit code of a container whose class could not be loaded or entered
 START_FAILED = 1
@@ -42,7 +46,9 @@ def serve(launch: LaunchFile, connection_file: str) -> int:
     container = Container(launch, connection_file)
     logs = CallLog(CallFiles(Path(launch.logs), os.environ["MODAL_TASK_ID"])) if launch.logs else None
     install(logs, container.output)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=_FORMAT)
+    to_log.addHandler(_below_output())
+    to_log.propagate = False
     process.enter_container(os.environ["MODAL_TASK_ID"])
     process.payload_bound = launch.payload_bound
     process.on_failure = MemoryNotes()
@@ -50,6 +56,13 @@ def serve(launch: LaunchFile, connection_file: str) -> int:
     # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return asyncio.run(container.live())
+
+
+def _below_output() -> logging.Handler:
+    """Writes to the descriptor itself: below what is shown to callers."""
+    handler = logging.StreamHandler(os.fdopen(2, "w", encoding="utf-8", errors="replace", closefd=False))
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    return handler
 
 
 class Container:
@@ -139,7 +152,7 @@ class Container:
         return Told(payload.loads(message.buffers[at:]) if len(message.buffers) > at else ())
 
     def _report_start(self, stream: InputStream, error: BaseException) -> None:
-        log.error("the start failed", exc_info=error)
+        to_log.error("the start failed", exc_info=error)
         self.output.end_start()
         content, frames = dump_failure(error)
         said = {"status": "error", "container": self._id, **content}

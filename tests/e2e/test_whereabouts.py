@@ -279,6 +279,16 @@ def test_a_group_is_shown_with_the_cell_and_the_container(notebook):
     assert len(re.findall(r"Raised in ct-[\w-]+ while running Model.group", text)) == 1
 
 
+def test_a_failed_start_is_one_traceback_and_no_output_of_ours(notebook):
+    notebook.run(
+        "@app.cls(max_containers=1)\nclass NoStart:\n    @modal.enter()\n    def load(self):\n"
+        "        raise LookupError('no weights')\n    @modal.method()\n    def run(self): ..."
+    )
+    printed = notebook.run("try: NoStart().run.remote()\nexcept LookupError: print('it was raised')")
+    assert "Traceback" not in printed
+    assert "it was raised" in printed
+
+
 def test_ipython_shows_what_the_input_printed(notebook):
     _, text = shown(notebook, "Model().divide.remote(0)")
     assert re.search(
