@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import traceback
@@ -17,7 +18,7 @@ _BACKEND = "matplotlib_inline.backend_inline"
 
 
 class Figures:
-    """One per container. The notebook's ``MPLBACKEND`` is inherited: it names the backend that this is about."""
+    """One per container. Where neither ``MPLBACKEND`` nor the user says otherwise, notebooks draw with this backend."""
 
     def __init__(self, output: Output, ensure: Callable[[], object]) -> None:
         """``ensure`` brings a shell up if the current input is to have one."""
@@ -27,6 +28,15 @@ class Figures:
         self._configured = False
         #: inputs run one at a time, so that what is open at the end of one is its own
         self.alone = False
+
+    def choose(self, _: ModuleType | None = None) -> None:
+        """Called when pyplot is imported, and when a notebook looks for the first time."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None or not self._output.rich or "MPLBACKEND" in os.environ:
+            return
+        settings = sys.modules["matplotlib"].rcParams
+        if settings._get_backend_or_none() is None:  # noqa: SLF001 - to look otherwise is to choose
+            settings["backend"] = f"module://{_BACKEND}"
 
     def arrived(self, module: ModuleType) -> None:
         """The backend was imported. With a shell it turns itself on, and without one it does at the next input of a
@@ -44,7 +54,7 @@ class Figures:
         if shell_module is None or shell_module.InteractiveShell._instance is None:  # noqa: SLF001 - no other way
             return  # to ask without bringing it up
         self._configured = True
-        backend = "module://" + _BACKEND
+        backend = f"module://{_BACKEND}"
         from IPython.core.pylabtools import activate_matplotlib  # noqa: PLC0415 - loaded with the backend
 
         activate_matplotlib(backend)  # type: ignore[no-untyped-call]

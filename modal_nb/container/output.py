@@ -70,6 +70,9 @@ class Output:
         self.routes: dict[str, Route] = {}
         #: routes with words that have not left, by call; looked at without the lock
         self.held: dict[str, Route] = {}
+        #: whether a notebook has looked so far, and what is called when the first one does
+        self.rich = False
+        self.on_rich: Callable[[], None] = lambda: None
         #: guards what is held. One thread may come in twice: by a signal handler that prints
         self._lock = threading.RLock()
         #: held while words leave, so that they do in their order
@@ -81,6 +84,9 @@ class Output:
 
     def expect(self, call: str, number: int, out: int, header: Frame) -> None:
         """An input has come whose caller shows what it prints."""
+        if out >= Out.RICH and not self.rich:
+            self.rich = True
+            self.on_rich()
         route = self.routes.get(call)
         if route is None:
             self.routes[call] = Route(call, number, out, header)
@@ -92,7 +98,7 @@ class Output:
     def begin_start(self, out: int) -> None:
         """From now on what belongs to no input is shown, too: the class is loaded and entered."""
         if out:
-            self.routes[STARTING] = Route(STARTING, 0, out, EMPTY)
+            self.expect(STARTING, 0, out, EMPTY)
 
     def end_start(self) -> None:
         """The hooks are over."""

@@ -12,7 +12,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
-from modal_nb.container.arrivals import Arrivals
+from modal_nb.container.arrivals import Act, Arrivals
 from modal_nb.container.attach import Attachment
 from modal_nb.container.audience import audience
 from modal_nb.container.figures import Figures
@@ -29,6 +29,7 @@ class Presence:
     def __init__(self, output: Output) -> None:
         self._output = output
         self.figures = Figures(output, self.ensure)
+        output.on_rich = self.figures.choose
         #: set once the kernel may come up: not before the enter hooks, which may fork
         self.attachment: Attachment | None = None
 
@@ -36,9 +37,10 @@ class Presence:
         """Before any code of the user is loaded."""
         builtins.display = _display  # type: ignore[attr-defined]
         builtins.get_ipython = self.get_ipython  # type: ignore[attr-defined]
-        acts = {
+        acts: dict[str, Act] = {
             "IPython.core.interactiveshell": self._patch_shell,
             "comm": self._patch_comm,
+            "matplotlib.pyplot": self.figures.choose,
             "matplotlib_inline.backend_inline": self.figures.arrived,
         }
         Arrivals(acts).install()

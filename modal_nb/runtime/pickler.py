@@ -1,4 +1,4 @@
-"""Cloudpickle, taught two decorators of the standard library that notebooks use and that it cannot carry, and to leave
+"""Cloudpickle, taught what notebooks use and it cannot carry: two decorators, functions of their kernel; and to leave
 code the name of the cell that it came from: tracebacks and debuggers find its lines by that.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import importlib
 import io
 import pickle
 import sys
@@ -63,6 +64,26 @@ def _make_code(filename: str, make: Callable[..., types.CodeType], *arguments: A
     return make(*arguments).replace(co_filename=filename)
 
 
+#: what a notebook's kernel puts in the place of functions that ask its user -> what stands there elsewhere
+_OF_NOTEBOOKS = {
+    ("IPython.core.interactiveshell", "get_ipython"): ("builtins", "get_ipython"),
+    ("ipykernel.kernelbase", "getpass"): ("getpass", "getpass"),
+    ("ipykernel.kernelbase", "raw_input"): ("builtins", "input"),
+}
+
+
+def _reduce_method(bound: types.MethodType) -> Any:
+    """A cell that says ``from getpass import getpass`` has a method of its kernel by that name."""
+    place = _OF_NOTEBOOKS.get((bound.__func__.__module__, bound.__name__))
+    if place is None:
+        return cloudpickle.Pickler.dispatch_table[types.MethodType](bound)
+    return _found, place
+
+
+def _found(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
+
+
 def is_importable(thing: Any) -> bool:
     """Whether an import finds this function or class by its name, so that only the name is pickled."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
@@ -85,6 +106,7 @@ _OURS: dict[type, Callable[[Any], Any]] = {
     _CachedFunction: _reduce_cached_function,
     functools.cached_property: _reduce_cached_property,
     types.CodeType: _reduce_code,
+    types.MethodType: _reduce_method,
 }
 
 

@@ -85,10 +85,8 @@ class Called(Supervised):
         logs = folder / "logs"
         logs.mkdir()
         self.launch_file.write_bytes(encode_launch(launch._replace(entry=ENTRY, logs=str(logs))))
-        self.environ |= {
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "MODAL_TASK_ID": "ta-test",
-        }
+        self.environ |= {"MODAL_TASK_ID": "ta-test"}
+        self.environ.pop("MPLBACKEND", None)
         self.codec = Codec(bytes.fromhex(self.token), "test")
         self.start()
         self._call = Stream(self.server)

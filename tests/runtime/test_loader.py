@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import json
 import pickle
 import subprocess
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 
 from modal_nb.exception import DeserializationError, InvalidError, SerializationError
+from modal_nb.runtime import pickler
 from modal_nb.runtime.loader import dump_class, load_class
 from modal_nb.runtime.partial_function import Mark, PartialFunction
 from modal_nb.runtime.payload import dumps_arguments
@@ -226,3 +229,22 @@ def test_a_traveller_serves_and_its_exceptions_are_the_senders(tmp_path):
 
     [(_, error)] = read_reply(reply.outcome, reply.content, reply.frames)
     assert type(error) is OwnError
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "place"),
+    [
+        ("IPython.core.interactiveshell:InteractiveShell", "get_ipython", "builtins"),
+        ("ipykernel.kernelbase:Kernel", "getpass", "getpass"),
+        ("ipykernel.kernelbase:Kernel", "raw_input", "builtins"),
+    ],
+)
+def test_what_a_notebook_has_in_place_of_a_function_travels_as_that_function(
+    monkeypatch, source, name, place
+):
+    """``from getpass import getpass`` in a cell gives a method of the cell's kernel."""
+    module, _, cls = source.partition(":")
+    function = getattr(getattr(importlib.import_module(module), cls), name)
+    monkeypatch.setattr(builtins, "get_ipython", len, raising=False)
+    found = pickle.loads(pickler.dumps(types.MethodType(function, object())))
+    assert found is getattr(importlib.import_module(place), {"raw_input": "input"}.get(name, name))
