@@ -130,7 +130,7 @@ class Model:
         input = self.current(event.container, event.input, event.attempt)
         if input is not None and event.begun == 0:
             self._leave(input)
-            if event.failed and input.count == 1:
+            if event.failed:  # of a chunk its first one, which is what this number stands for from now on
                 input.failures += 1
 
     def _hear_InputCancelled(self, event: ev.InputCancelled) -> None:  # noqa: N802
@@ -280,6 +280,9 @@ class Model:
         count = input.count - effect.keep
         rest = ModelInput(effect.rest, input.pool, input.client, count, input.parent, input.batch)
         rest.attempt, rest.cancelled = 0, input.cancelled
+        event = self.event
+        if isinstance(event, ev.InputReturned) and event.failed and event.input == input.number:
+            rest.failures = int(0 < event.begun == effect.keep)
         input.count = effect.keep
         self.inputs[effect.rest] = rest
         parent = self.inputs.get(input.parent)
