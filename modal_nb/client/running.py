@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import secrets
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,12 +125,16 @@ def current(app: App) -> RunningApp:
             f"the app {app.name or ''!r} is not running: put the call inside `with app.run():`. "
             "(In a notebook or IPython an app runs by itself from its first use.)"
         )
-    running = start(app, lingers=True)
-    app._running.insert(0, running)  # noqa: SLF001 - the app keeps what runs of it for this module
-    atexit.register(_stop_at_exit, running)
-    return running
+    with _starting:
+        running = app.running()  # threads of several cells may use it first at the same time
+        if running is None:
+            running = start(app, lingers=True)
+            app._running.insert(0, running)  # noqa: SLF001 - the app keeps what runs of it for this module
+            atexit.register(_stop_at_exit, running)
+        return running
 
 
+_starting = threading.Lock()
 _inside: list[tuple[RunningApp, ms.Inside]] = []
 
 

@@ -15,6 +15,8 @@ from modal_nb.protocol.output import Out
 
 Data = Mapping[str, Any]
 
+_DISPLAYS = {"display_data", "update_display_data"}
+
 
 class Surface(Protocol):
     """Used by the output thread only."""
@@ -69,10 +71,13 @@ class CellSurface:
             stream.write(text)
 
     def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
-        if msg_type == "display_data" and not hasattr(self._publisher, "pub_socket"):
-            self._publisher.publish(data["data"], data.get("metadata") or {}, transient=data.get("transient"))
-            return
-        self._send(msg_type, data, metadata, buffers)
+        if hasattr(self._publisher, "pub_socket"):
+            self._send(msg_type, data, metadata, buffers)
+        elif msg_type in _DISPLAYS:
+            more = {"transient": data.get("transient"), "update": msg_type == "update_display_data"}
+            self._publisher.publish(data["data"], data.get("metadata") or {}, **more)
+        elif msg_type.startswith("comm_"):  # the captured view of a widget needs it
+            self._send(msg_type, data, metadata, buffers)
 
     def board(self, key: str, text: str, html: str) -> None:
         data = {"text/plain": text, "text/html": html or _plain(text)}
@@ -122,7 +127,7 @@ class TerminalSurface:
         self._rewrite()
 
     def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
-        if msg_type not in {"display_data", "update_display_data"}:
+        if msg_type not in _DISPLAYS:
             return
         text = data.get("data", {}).get("text/plain")
         if text:

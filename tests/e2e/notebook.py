@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import queue
 import sys
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +68,22 @@ class Notebook:
         """Execute a cell that is one expression; its value, a literal."""
         return ast.literal_eval(self.run(f"print(repr({expression}))").splitlines()[-1])
 
+    def messages(self, code: str, answers: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Execute a cell; its iopub messages up to its end. ``answers``: what a person types when it is asked."""
+        found: list[dict[str, Any]] = []
+        left = list(answers)
+        asked = self.client.execute(code, allow_stdin=True, stop_on_error=False)
+        while True:
+            with suppress(queue.Empty):
+                self.client.get_stdin_msg(timeout=0)
+                self.client.input(left.pop(0))
+            with suppress(queue.Empty):
+                message = self.client.get_iopub_msg(timeout=0.05)
+                found.append(message)
+                if _is_idle(message) and message["parent_header"].get("msg_id") == asked:
+                    self.finish(asked)
+                    return found
+
     def begin(self, code: str) -> str:
         """Start a cell and do not wait; ``finish`` does."""
         return self.client.execute(code, stop_on_error=False)  # what follows is not thrown away
@@ -104,3 +123,25 @@ class Notebook:
         self.client.stop_channels()
         self._manager.context.destroy(linger=0)
         self._place.cleanup()
+
+
+def _is_idle(message: dict[str, Any]) -> bool:
+    return bool(message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
+
+
+def shown(messages: Sequence[dict[str, Any]], cell: str | None = None) -> list[tuple[str, Any]]:
+    """What people see: ("stdout", text), ("display_data", its data) ..., of one ``cell`` (the id of its request)."""
+    found: list[tuple[str, Any]] = []
+    for message in messages:
+        kind, content = message["msg_type"], message["content"]
+        if kind in {"status", "execute_input"} or cell not in {None, message["parent_header"].get("msg_id")}:
+            continue
+        if kind == "stream" and found and found[-1][0] == content["name"]:
+            found[-1] = (content["name"], found[-1][1] + content["text"])
+        else:
+            found.append(
+                (content["name"], content["text"])
+                if kind == "stream"
+                else (kind, content.get("data", content))
+            )
+    return found
