@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from modal_nb.runtime.context import process
 
 _STOCK = sys.breakpointhook
+#: whose hook was there, and whether it has a front end that listens
+_other: tuple[Callable[..., Any], Callable[[], bool]] = _STOCK, lambda: False
 _OURS = ["modal_nb.*", "asyncio.*", "threading", "contextlib"]
 
 
@@ -18,9 +21,20 @@ def install() -> None:
     sys.breakpointhook = _breakpoint
 
 
+def outrank(listens: Callable[[], bool]) -> None:
+    """Go before the hook of a debugger that was loaded since, unless a front end of it ``listens``."""
+    global _other  # noqa: PLW0603 - as the hook, one per process
+    if sys.breakpointhook is not _breakpoint:
+        _other = sys.breakpointhook, listens
+        install()
+
+
 def _breakpoint(*args: Any, **options: Any) -> Any:
     if os.environ.get("PYTHONBREAKPOINT"):
         return _STOCK(*args, **options)
+    hook, listens = _other
+    if listens():
+        return hook(*args, **options)
     if _untrace not in process.at_end:
         process.at_end.append(_untrace)
     # most containers never load it

@@ -18,6 +18,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from modal_nb.container import breakpoints
 from modal_nb.container.attach import Attachment
 from modal_nb.container.audience import audience
 from modal_nb.container.publishing import ContainerDisplayHook, ContainerDisplayPublisher
@@ -207,6 +208,7 @@ def start_channels(attachment: Attachment) -> ContainerApp:
     app.initialize([])  # type: ignore[no-untyped-call]
     attachment.interrupts.cells = frozenset(handler.__code__ for handler in _INTERRUPTIBLE)
     app.kernel.start()
+    breakpoints.outrank(lambda: bool(getattr(app.kernel.debugger, "is_started", False)))
     return app
 
 

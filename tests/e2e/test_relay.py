@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.e2e.home import until
 from tests.e2e.notebook import CellFailed, Notebook, shown
 
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
 SET_UP = """
 import asyncio, sys, threading, time
 from pathlib import Path
@@ -120,7 +123,7 @@ def test_pdb_in_the_container_talks_to_the_calling_cell(notebook):
     messages = notebook.messages("answer = model.debug.remote()", ["p hidden", "hidden = 1", "continue"])
     text = "".join(words for kind, words in shown(messages) if kind in {"stdout", "stderr"})
     assert "41" in text
-    assert "return hidden + 1" in text
+    assert "return hidden + 1" in COLOURS.sub("", text)
     assert notebook.value("answer") == 2
 
 
