@@ -26,17 +26,28 @@ class Figures:
         self._ensure = ensure
         self._backend: Any = None
         self._configured = False
+        #: when pyplot was imported nobody had chosen a backend
+        self._left_to_us = False
         #: inputs run one at a time, so that what is open at the end of one is its own
         self.alone = False
 
     def choose(self, _: ModuleType | None = None) -> None:
         """Called when pyplot is imported, and when a notebook looks for the first time."""
-        pyplot = sys.modules.get("matplotlib.pyplot")
-        if pyplot is None or not self._output.rich or "MPLBACKEND" in os.environ:
+        pyplot: Any = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None or "MPLBACKEND" in os.environ:
             return
-        settings = sys.modules["matplotlib"].rcParams
-        if settings._get_backend_or_none() is None:  # noqa: SLF001 - to look otherwise is to choose
+        settings = pyplot.rcParams
+        open_choice = settings._get_backend_or_none() is None  # noqa: SLF001 - to look otherwise is to choose
+        self._left_to_us = self._left_to_us or open_choice
+        if not self._output.rich or not self._left_to_us:
+            return
+        if open_choice:
             settings["backend"] = f"module://{_BACKEND}"
+        elif (
+            settings["backend"].lower() == "agg"
+        ):  # calls of nobody who looks have drawn: those are not to be shown
+            pyplot.close("all")
+            pyplot.switch_backend(f"module://{_BACKEND}")
 
     def arrived(self, module: ModuleType) -> None:
         """The backend was imported. With a shell it turns itself on, and without one it does at the next input of a

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -67,7 +68,7 @@ class Output:
         #: set once there is a connection
         self.sender: Sender | None = None
         #: function call -> where its words go, of those somebody looks at
-        self.routes: dict[str, Route] = {}
+        self.routes: OrderedDict[str, Route] = OrderedDict()
         #: routes with words that have not left, by call; looked at without the lock
         self.held: dict[str, Route] = {}
         #: whether a notebook has looked so far, and what is called when the first one does
@@ -90,8 +91,8 @@ class Output:
         route = self.routes.get(call)
         if route is None:
             self.routes[call] = Route(call, number, out, header)
-            while len(self.routes) > _MOST:
-                self.routes.pop(next(iter(self.routes)), None)
+            if len(self.routes) > _MOST:
+                self.routes.popitem(last=False)
         else:
             route.number, route.out, route.header = number, out, header
 
