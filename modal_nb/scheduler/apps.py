@@ -63,20 +63,25 @@ def updated(ledger: Ledger, pool: Pool, settings: Autoscaler, now: float) -> Non
     pool.configure(settings)
     nesting.look_again(ledger, pool)
     ledger.touch(pool, now)
+    trim(ledger, pool, f"max_containers is now {pool.settings.max_containers}", now)
+    expire(ledger, pool, now)
+
+
+def trim(ledger: Ledger, pool: Pool, reason: str, now: float) -> None:
+    """What is above the maximum drains."""
     cap = pool.settings.max_containers
     if cap is not None and pool.serving > cap:
-        order = sorted((c for c in pool.containers.values() if c.serving), key=_worth)
+        order = sorted((c for c in pool.containers.values() if c.serving and not c.aside), key=_worth)
         for container in order[: pool.serving - cap]:
-            stops.drain(ledger, container, f"max_containers is now {cap}", now)
-    expire(ledger, pool, now)
+            stops.drain(ledger, container, reason, now)
 
 
 _ORDER = (ContainerState.STARTING, ContainerState.ENTERING, ContainerState.IDLE, ContainerState.BUSY)
 
 
-def _worth(container: Container) -> tuple[int, int, float]:
-    """Who ends first: those that start, then the longest idle, then those that hold least."""
-    return _ORDER.index(container.state), len(container.held), container.since
+def _worth(container: Container) -> tuple[bool, int, int, float]:
+    """Who ends first: those that start, then the longest idle, then those that hold least; last who is looked at."""
+    return bool(container.pins), _ORDER.index(container.state), len(container.held), container.since
 
 
 def expire(ledger: Ledger, pool: Pool, now: float) -> None:

@@ -40,10 +40,12 @@ def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> No
         if ahead is not None:
             container.ahead = None
             ledger.deadlines.arm(container, begin(ledger, ahead, now))
+    if container.on_duty:
+        container.pool.held_load -= input.weight
+    if input.pinned is not None:
+        ledger.unpin(input)
     if container.serving:
-        pool = container.pool
-        pool.held_load -= input.weight
-        pool.relist(container)
+        container.pool.relist(container)
 
 
 def heard(
@@ -65,7 +67,8 @@ def finished(ledger: Ledger, event: InputFinished, now: float) -> Container | No
     container, input = found
     _leave(ledger, container, input, now)
     container.served += input.count
-    container.pool.learn(event.seconds)
+    if input.pinned is None:
+        container.pool.served(event.seconds, now)
     if input.over:
         return container
     if event.outcome is Outcome.CANCELLED:
@@ -111,6 +114,9 @@ def returned(ledger: Ledger, event: InputReturned, now: float) -> Container | No
 
 def _given_back(ledger: Ledger, input: Input, event: InputReturned, now: float) -> None:
     """It waits again; if its first one has failed, that one for its next attempt, and the others by themselves."""
+    if input.pinned is not None:
+        fail(ledger, input, FailureKind.CONTAINER_GONE)
+        return
     if not event.failed:
         requeue(ledger, input)
         return
@@ -151,6 +157,9 @@ def _end(ledger: Ledger, input: Input) -> None:
     """Its outcome is told in this breath; all that it may still have is a slot."""
     del ledger.inputs[input.number]
     input.over = True
+    if input.container is not None and input.weight > 1:  # of a chunk only what runs is left to end
+        input.pool.held_load -= (input.weight - 1) * input.container.on_duty
+        input.weight = 1
     if input.parent is not None or input.children:
         nesting.ended(ledger, input)
 
@@ -246,6 +255,9 @@ def lost(ledger: Ledger, container: Container, cause: ExitCause, now: float) -> 
         input.container = None
         nesting.let_go(input)
         if input.over:
+            continue
+        if input.pinned is not None:
+            fail(ledger, input, FailureKind.CRASHED, cause=cause, times=1)
             continue
         # a caller whose own call was the reason for the kill would make that call again, for ever
         if not input.ahead and (not container.killed or (container.ignored and input.called)):

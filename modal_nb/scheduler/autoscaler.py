@@ -18,11 +18,19 @@ class Demand:
     load: int
     #: inputs came or ended within the scale-down window
     active: bool
+    #: containers among those it has that serve nobody but who looks into them
+    pinned: int = 0
 
 
 def desired_containers(demand: Demand) -> int:
     """Containers that the pool should have now; those that start count as had."""
-    return _capped(demand, max(demand.settings.min_containers, _for_load(demand) + _buffer(demand)))
+    return _capped(demand, max(demand.settings.min_containers, _at_work(demand)))
+
+
+def _at_work(demand: Demand) -> int:
+    """What is pinned starts nothing by itself; but what comes beside it needs others."""
+    number = _for_load(demand) + _buffer(demand)
+    return number + demand.pinned if number else 0
 
 
 def _for_load(demand: Demand) -> int:

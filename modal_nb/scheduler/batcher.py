@@ -102,9 +102,10 @@ class Lines:
 
     def next_due(self) -> tuple[float, int]:
         """When the first of the waiting batches may leave, and its line; (inf, 0) if nothing waits."""
-        return min(((self._due(number), number) for number in self._lines), default=(inf, 0))
+        return min(((self.due(number), number) for number in self._lines), default=(inf, 0))
 
-    def _due(self, number: int) -> float:
+    def due(self, number: int) -> float:
+        """When the next batch of this line may leave at the latest; inf if nothing waits in it."""
         line = self._lines[number]
         if not line.backlog:
             return inf

@@ -50,6 +50,11 @@ class Container:
     blocked: bool = False
     #: inputs finished here
     served: int = 0
+    #: pinned inputs that wait for it or run here, in the order of their arrival: it takes no others meanwhile
+    pins: dict[Input, None] = field(default_factory=dict)
+    #: the first of them has it put aside: it counts for nothing in its pool; and since when
+    aside: bool = False
+    aside_since: float = inf
     ready_at: float = inf
     #: we end it: whatever it still holds is not to blame
     killed: bool = False
@@ -78,6 +83,11 @@ class Container:
     def serving(self) -> bool:
         """It takes inputs, or will when it has started."""
         return self.state not in _ENDING
+
+    @property
+    def on_duty(self) -> bool:
+        """It serves its pool, and nothing is pinned to it."""
+        return self.serving and not self.pins
 
     def move(self, state: ContainerState, now: float) -> None:
         """The only place where a state changes."""

@@ -70,5 +70,5 @@ def _all_that_run(pool: Pool) -> Iterator[Input]:
 def stuck(pool: Pool) -> bool:
     """It may have no more containers, and none that it has gets a slot free before a nested call has ended."""
     cap = pool.settings.max_containers
-    full = cap is not None and len(pool.containers) >= cap
+    full = cap is not None and pool.had >= cap
     return full and all(container.blocked for container in pool.containers.values())

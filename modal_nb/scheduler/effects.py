@@ -26,6 +26,8 @@ class FailureKind(StrEnum):
     POOL_GONE = "pool_gone"
     #: a nested call that can never start: containers of full pools wait for each other
     DEADLOCK = "deadlock"
+    #: of a pinned input: its container ends, or has ended
+    CONTAINER_GONE = "container_gone"
 
 
 @dataclass(slots=True)

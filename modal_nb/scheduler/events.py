@@ -105,6 +105,17 @@ class InputArrived:
 
 
 @dataclass(slots=True)
+class PinnedArrived:
+    """One input for this very container: it waits until that runs nothing, and runs there alone."""
+
+    input: int
+    container: int
+    client: int
+    #: while it runs, or waits as the first, its pool does without the container
+    aside: bool = False
+
+
+@dataclass(slots=True)
 class InputCancelled:
     """The caller gave it up."""
 
@@ -215,6 +226,7 @@ Event = (
     | PoolReplaced
     | AutoscalerUpdated
     | InputArrived
+    | PinnedArrived
     | InputCancelled
     | ContainerLaunched
     | ContainerReady

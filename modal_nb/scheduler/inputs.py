@@ -67,6 +67,9 @@ class Input:
     children: dict[Input, None] | None = None
     #: one that this attempt has made was sent to a container
     called: bool = False
+    #: it runs in this container or nowhere, whose pool is meanwhile to do without it if it is aside
+    pinned: Container | None = None
+    aside: bool = False
     #: kept by Deadlines
     armed: float = inf
 

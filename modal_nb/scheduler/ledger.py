@@ -42,6 +42,8 @@ class Ledger:
         self.stuck = False
         #: containers in which a nested call has begun or ended: to be looked at before the event is over
         self.unsettled: dict[Container, None] = {}
+        #: containers whose pinned inputs are other ones now: to be looked at before the event is over
+        self.repinned: dict[Container, None] = {}
         #: containers that were blocked go on and hold more than the limit: the idle give way
         self.crowded = False
         #: when an idle container is old enough to give way; kept by Deadlines
@@ -53,6 +55,13 @@ class Ledger:
     def next_number(self) -> int:
         self.last_number += 1
         return self.last_number
+
+    def unpin(self, input: Input) -> None:
+        """It is at its container no more, neither waiting nor running."""
+        container = input.pinned
+        assert container is not None
+        container.pool.pin(container, input, there=False)
+        self.repinned[container] = None
 
     def touch(self, pool: Pool, now: float) -> None:
         """Something that people can see has changed: report it now, or soon if one has just gone out."""

@@ -106,9 +106,9 @@ def _change_place(ledger: Ledger, container: Container) -> None:
     pool, blocked = container.pool, container.blocked
     change = pool.request * (-1 if blocked else 1)
     ledger.used += change
-    if container.serving:
+    if container.serving and not container.aside:
         pool.blocked += 1 if blocked else -1
         pool.relist(container)
-    else:
+    elif not container.serving:
         ledger.ending += change
     ledger.crowded = ledger.crowded or not blocked

@@ -83,7 +83,7 @@ def _line(ledger: Ledger, now: float) -> list[Pool]:
         ledger.touch(pool, now)
     for pool in ledger.wanting:
         pool.urgent = pool.starves()
-    return sorted(ledger.wanting, key=lambda pool: (len(pool.containers) - pool.blocked, pool.launched_at))
+    return sorted(ledger.wanting, key=lambda pool: (pool.had - pool.blocked, pool.launched_at))
 
 
 def _next(ledger: Ledger, line: list[Pool]) -> Pool | None:
@@ -105,19 +105,24 @@ def kept_warm(ledger: Ledger) -> Share:
     """What pools keep warm and never give away."""
     kept = Share()
     for pool in ledger.pools.values():
-        if pool.warm:
+        if pool.warm or pool.aside:
             kept += _kept_by(pool)
     return kept
 
 
 def _kept_by(pool: Pool) -> Share:
-    return pool.request * min(pool.warm, len(pool.containers) - pool.blocked)
+    return pool.request * (min(pool.warm, pool.had - pool.blocked) + _aside(pool))
+
+
+def _aside(pool: Pool) -> int:
+    """Containers that take a place for as long as somebody looks into them."""
+    return sum(c.aside and not c.blocked for c in pool.containers.values()) if pool.aside else 0
 
 
 def can_be_helped(ledger: Ledger, pool: Pool, kept: Share) -> bool:
     """One more would fit beside its own, if every other pool had only what it keeps warm."""
     others = kept - _kept_by(pool)
-    return pool.request.within(ledger.limit - others - pool.request * pool.counted())
+    return pool.request.within(ledger.limit - others - pool.request * (pool.counted() + _aside(pool)))
 
 
 def _make_room(ledger: Ledger, line: list[Pool], now: float) -> bool:

@@ -44,47 +44,11 @@ class Pool:
     """Bookkeeping only: nothing here emits an effect."""
 
     __slots__ = (
-        "app",
-        "armed",
-        "asked",
-        "average",
-        "back_off",
-        "batched",
-        "batches",
-        "blocked",
-        "closing",
-        "containers",
-        "demand",
-        "free",
-        "full",
-        "generation",
-        "held_load",
-        "hold_until",
-        "idle",
-        "launched_at",
-        "lingering",
-        "number",
-        "numbers",
-        "part",
-        "postponed",
-        "queue",
-        "quiet_at",
-        "ready",
-        "report_due",
-        "request",
-        "retired",
-        "retried",
-        "rules",
-        "serving",
-        "settings",
-        "slots",
-        "spec",
-        "stale",
-        "start_failures",
-        "target",
-        "target_load",
-        "urgent",
-        "wanting",
+        "app", "armed", "aside", "asked", "average", "back_off", "batched", "batches", "blocked", "closing",
+        "containers", "demand", "free", "full", "generation", "held_load", "hold_until", "idle", "launched_at",
+        "lingering", "number", "numbers", "part", "pinned", "postponed", "queue", "quiet_at", "ready",
+        "report_due", "request", "retired", "retried", "rules", "serving", "settings", "slots", "spec", "stale",
+        "start_failures", "target", "target_load", "urgent", "wanting",
     )  # fmt: skip
 
     def __init__(self, number: int, app: App, spec: PoolSpec, rules: Rules) -> None:
@@ -110,6 +74,8 @@ class Pool:
         self.ready = 0
         #: those of them that are ready and wait for nested calls
         self.blocked = 0
+        #: those of them that something is pinned to; and others, that are aside
+        self.pinned = self.aside = 0
         #: when it got its last container
         self.launched_at = -inf
         #: weight of what serving containers hold
@@ -176,7 +142,9 @@ class Pool:
 
     def desired(self, now: float) -> int:
         load = self.queue.load + self.held_load
-        return desired_containers(Demand(self.settings, self.target_load, load, self.active(now)))
+        return desired_containers(
+            Demand(self.settings, self.target_load, load, self.active(now), self.pinned)
+        )
 
     def buffer(self, now: float) -> int:
         """How many containers may be idle for longer than the window."""
@@ -197,7 +165,7 @@ class Pool:
             return 0
         wanted = self.desired(now) - self.serving
         cap = self.settings.max_containers
-        return wanted if cap is None else min(wanted, cap - len(self.containers))
+        return wanted if cap is None else min(wanted, cap - self.had)
 
     def counted(self) -> int:
         """Containers that count when it asks for one more.
@@ -208,6 +176,11 @@ class Pool:
         if self.blocked and self.queue.nested > self.serving - self.ready:
             return self.serving - self.blocked
         return self.serving
+
+    @property
+    def had(self) -> int:
+        """Containers that count in max_containers."""
+        return len(self.containers) - self.aside
 
     def starves(self) -> bool:
         """It has inputs and no container for them."""
@@ -225,8 +198,10 @@ class Pool:
 
     # -- run times
 
-    def learn(self, seconds: float) -> None:
-        """One long input must not hide for long that the others are short: hence the bound."""
+    def served(self, seconds: float, now: float) -> None:
+        """An attempt has ended. One that was long must not hide for long that others are short: hence the bound."""
+        self.back_off = 0.0
+        self.quiet_at = now + self.settings.scaledown_window
         seconds = min(seconds, self.rules.recall_after)
         if self.average == inf:
             self.average = seconds
@@ -246,20 +221,47 @@ class Pool:
 
     def withdraw(self, container: Container) -> None:
         """It takes no more inputs. Called once, before its state says so."""
-        self.serving -= 1
-        self.ready -= container.ready
-        self.blocked -= container.blocked
-        self.held_load -= sum(input.weight for input in container.held.values())
+        self._count(container, -1)
+        container.aside, container.aside_since = False, inf
         self.idle.pop(container, None)
         if container.listed is not None:
             del container.listed[container]
             container.listed = None
 
+    def _count(self, container: Container, sign: int) -> None:
+        """Into the numbers (1) or out of them (-1)."""
+        if container.aside:
+            self.aside += sign
+            return
+        self.serving += sign
+        self.ready += sign * container.ready
+        self.blocked += sign * container.blocked
+        if container.pins:
+            self.pinned += sign
+        else:
+            self.held_load += sign * sum(input.weight for input in container.held.values())
+
+    def pin(self, container: Container, input: Input, *, there: bool = True) -> None:
+        """An input for this container has come, or is not ``there`` any more."""
+        if container.serving:
+            self._count(container, -1)
+        if there:
+            container.pins[input] = None
+        else:
+            del container.pins[input]
+        if container.serving:
+            container.aside = bool(container.pins) and next(iter(container.pins)).aside
+            self._count(container, 1)
+            if container.ready:
+                self.relist(container)
+
     def relist(self, container: Container) -> None:
         """Put a ready container into the list that fits what it holds."""
         held = container.taken + (container.ahead is not None)
         wanted: dict[Container, None] | None = None
-        if held < self.target:
+        if container.pins:
+            pass
+        elif held < self.target:
             wanted = self.free
         elif held < self.slots:
             wanted = self.part

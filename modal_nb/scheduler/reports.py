@@ -7,6 +7,7 @@ from math import inf
 
 from modal_nb.scheduler import nesting, placement
 from modal_nb.scheduler.batcher import Lines
+from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
 from modal_nb.spec.lifecycle import ContainerState
@@ -55,6 +56,9 @@ class ContainerView:
     reason: str = ""
     #: inputs that run: all of a batch, all of a chunk
     inputs: int = 0
+    #: inputs for this very container that wait or run, and since when they have it aside; inf: they have not
+    pinned: int = 0
+    aside_since: float = inf
 
 
 def stats(pool: Pool) -> PoolStats:
@@ -65,7 +69,9 @@ def stats(pool: Pool) -> PoolStats:
                 backlog += 0 if input.over else input.count
             else:
                 running += input.count
-        headroom += max(0, pool.slots - container.taken) if container.ready else 0
+        backlog += sum(input.container is None for input in container.pins)
+        free = container.ready and not container.pins
+        headroom += max(0, pool.slots - container.taken) if free else 0
     held = _held(pool)
     return PoolStats(
         pool.queue.backlog + backlog + len(pool.postponed),
@@ -97,13 +103,21 @@ def views(pool: Pool) -> list[ContainerView]:
             container.state,
             container.since,
             tuple(input.number for input in container.held.values() if not input.ahead),
-            container.taken,
+            _taken(container),
             container.served,
             container.reason,
             sum(input.count for input in container.running()),
+            len(container.pins),
+            container.aside_since,
         )
         for container in pool.containers.values()
     ]
+
+
+def _taken(container: Container) -> int:
+    """A pinned input takes all slots."""
+    runs = any(input.pinned is not None for input in container.held.values())
+    return container.pool.slots if runs else container.taken
 
 
 def why(ledger: Ledger, pool: Pool) -> str:
@@ -120,6 +134,9 @@ def why(ledger: Ledger, pool: Pool) -> str:
     if waiting:
         calls = "input waits for calls of its own" if waiting == 1 else "inputs wait for calls of their own"
         reason = f"{reason}{'; ' * bool(reason)}{waiting} running {calls}"
+    if pool.aside:
+        aside = "containers are" if pool.aside > 1 else "container is"
+        reason = f"{reason}{'; ' * bool(reason)}{pool.aside} {aside} aside while somebody looks inside"
     return reason or "nothing is queued"
 
 
@@ -147,7 +164,7 @@ def _enough(pool: Pool) -> bool:
 
 
 def _at_maximum(settings: Autoscaler, pool: Pool) -> bool:
-    return settings.max_containers is not None and len(pool.containers) >= settings.max_containers
+    return settings.max_containers is not None and pool.had >= settings.max_containers
 
 
 def machine(ledger: Ledger, pool: Pool) -> str:
@@ -161,5 +178,6 @@ def machine(ledger: Ledger, pool: Pool) -> str:
         "memory": f"{limit.memory} MiB: one container asks for memory={resources.memory or 0}",
     }.get(pool.request.lacking(room), f"{limit.containers} containers")
     if pool.starves() and not placement.can_be_helped(ledger, pool, placement.kept_warm(ledger)):
-        sentence += "; min_containers of other pools hold the rest: lower one, or raise the limit"
+        aside = "containers that are aside, or " if any(p.aside for p in ledger.pools.values()) else ""
+        sentence += f"; {aside}min_containers of other pools hold the rest: lower one, or raise the limit"
     return f"waiting for the machine-wide limit of {sentence}"

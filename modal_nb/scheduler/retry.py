@@ -19,6 +19,8 @@ def may(input: Input, *, timed_out: bool = False) -> bool:
     policy = input.pool.spec.retries
     if policy is None or input.count > 1 or input.pool.closing or (timed_out and not policy.on_timeout):
         return False
+    if input.pinned is not None:
+        return False
     return input.failures < policy.max_retries
 
 
@@ -37,7 +39,9 @@ def postpone(ledger: Ledger, input: Input, now: float) -> None:
 
 def take_out(ledger: Ledger, input: Input) -> None:
     """An input that is in no container is not to be sent any more."""
-    if input.postponed:
+    if input.pinned is not None:
+        ledger.unpin(input)
+    elif input.postponed:
         input.postponed = False
         del input.pool.postponed[input]
         ledger.deadlines.disarm(input)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from modal_nb.scheduler import (
@@ -11,12 +11,14 @@ from modal_nb.scheduler import (
     attempts,
     orphans,
     pauses,
+    pins,
     placement,
     reports,
     sending,
     starts,
     stops,
     turns,
+    waits,
     wishes,
 )
 from modal_nb.scheduler.effects import Effect, FailInput, FailureKind
@@ -40,6 +42,7 @@ from modal_nb.scheduler.events import (
     InputPaused,
     InputReturned,
     LimitChanged,
+    PinnedArrived,
     PoolOpened,
     PoolReplaced,
     ShutdownBegan,
@@ -48,9 +51,10 @@ from modal_nb.scheduler.events import (
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.reports import ContainerView, PoolStats
 from modal_nb.scheduler.rules import Rules
-from modal_nb.scheduler.settling import settle
+from modal_nb.scheduler.settling import settle, settle_pins
 from modal_nb.scheduler.share import Share
 from modal_nb.scheduler.timers import fire
+from modal_nb.scheduler.waits import Wait
 from modal_nb.spec.resources import MachineLimit
 from modal_nb.spec.scaling import Autoscaler
 
@@ -85,18 +89,19 @@ class Scheduler:
             PoolReplaced: lambda event, now: apps.replaced(self._ledger, event, now),
             AutoscalerUpdated: self._autoscaler_updated,
             InputArrived: self._input_arrived,
+            PinnedArrived: lambda event, now: pins.arrived(self._ledger, event, now),
             InputCancelled: self._input_cancelled,
             ContainerLaunched: self._container_launched,
             ContainerReady: self._container_ready,
             ContainerStartFailed: self._container_start_failed,
             InputFinished: self._input_finished,
             InputReturned: self._input_returned,
-            InputPaused: self._input_paused,
+            InputPaused: lambda event, now: pauses.paused(self._ledger, event, now),
             ContainerExited: self._container_exited,
             ContainerStopAsked: self._container_stop_asked,
-            ContainerAsked: self._container_asked,
+            ContainerAsked: lambda event, now: wishes.grant(self._ledger, event.pool, now),
             LimitChanged: self._limit_changed,
-            TimePassed: self._time_passed,
+            TimePassed: lambda *_: None,  # what is due is looked at after every event
             ShutdownBegan: self._shutdown_began,
         }
 
@@ -108,6 +113,8 @@ class Scheduler:
         self._handlers[type(event)](event, now)
         for subject in ledger.deadlines.pop_due(now):
             fire(ledger, subject, now)
+        if ledger.repinned:
+            settle_pins(ledger, now)
         if ledger.unsettled:
             settle(ledger, now)
         effects = ledger.out.copy()
@@ -147,6 +154,10 @@ class Scheduler:
         """One plain sentence on what this pool waits for."""
         found = self._ledger.pools.get(pool)
         return "this pool is gone" if found is None else reports.why(self._ledger, found)
+
+    def waits(self, inputs: Iterable[int]) -> dict[int, Wait]:
+        """Why those of them that have no outcome have none."""
+        return waits.waits(self._ledger, inputs)
 
     def retired(self, pool: int) -> bool:
         """A newer definition has replaced it."""
@@ -190,9 +201,6 @@ class Scheduler:
             if not app.stopping:
                 apps.stop(self._ledger, app, now, finish=True)
 
-    def _time_passed(self, event: TimePassed, now: float) -> None:
-        """What is due is looked at after every event."""
-
     # -- inputs
 
     def _input_arrived(self, event: InputArrived, now: float) -> None:
@@ -228,8 +236,6 @@ class Scheduler:
     def _input_finished(self, event: InputFinished, now: float) -> None:
         container = attempts.finished(self._ledger, event, now)
         if container is not None:
-            container.pool.back_off = 0.0
-            container.pool.quiet_at = now + container.pool.settings.scaledown_window
             turns.slot_freed(self._ledger, container, now)
 
     def _input_returned(self, event: InputReturned, now: float) -> None:
@@ -237,9 +243,6 @@ class Scheduler:
         if container is not None:
             turns.slot_freed(self._ledger, container, now)
             placement.scale_up(self._ledger, container.pool, now)
-
-    def _input_paused(self, event: InputPaused, now: float) -> None:
-        pauses.paused(self._ledger, event, now)
 
     # -- containers
 
@@ -251,6 +254,7 @@ class Scheduler:
     def _container_ready(self, event: ContainerReady, now: float) -> None:
         container = self._ledger.containers.get(event.container)
         if container is not None and starts.ready(self._ledger, container, now):
+            pins.pump(self._ledger, container, now)
             sending.place(self._ledger, container.pool, now)
             turns.if_idle(self._ledger, container, now)
 
@@ -275,6 +279,7 @@ class Scheduler:
             return
         starting = container.serving and not container.ready
         useless = container.ready and not container.served and not container.held
+        pins.turn_away(ledger, container, FailureKind.CRASHED, event.cause)
         stops.bury(ledger, container, now)
         attempts.lost(ledger, container, event.cause, now)
         if starting:
@@ -292,6 +297,3 @@ class Scheduler:
         else:
             stops.drain(self._ledger, container, event.reason, now)
         placement.scale_up(self._ledger, container.pool, now)
-
-    def _container_asked(self, event: ContainerAsked, now: float) -> None:
-        wishes.grant(self._ledger, event.pool, now)

@@ -126,7 +126,7 @@ def split(ledger: Ledger, input: Input, keep: int) -> Input:
     rest.nested = input.nested
     ledger.inputs[number] = rest
     container = input.container
-    if container is not None and container.serving:
+    if container is not None and container.on_duty:
         input.pool.held_load += min(keep, input.weight) - input.weight
     input.count = keep
     input.weight = min(keep, input.weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from modal_nb.scheduler import attempts, deadlocks, nesting, placement
+from modal_nb.scheduler import apps, attempts, deadlocks, nesting, pins, placement, sending
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.spec.lifecycle import ContainerState
@@ -27,6 +27,23 @@ def settle(ledger: Ledger, now: float) -> None:
             for input in list(container.running()):
                 if nesting.waits(input):
                     deadlocks.resolve(ledger, input, now)
+
+
+def settle_pins(ledger: Ledger, now: float) -> None:
+    """Pinned inputs came or went: whose turn it is there, and what their pools have more or less for everybody else."""
+    while ledger.repinned:
+        container, _ = ledger.repinned.popitem()
+        if not container.serving:  # what ended it saw to its pool
+            continue
+        pool = container.pool
+        container.aside_since = min(container.aside_since, now) if container.aside else inf
+        pins.pump(ledger, container, now)
+        sending.place(ledger, pool, now)
+        apps.trim(ledger, pool, "a container that was aside is back: one too many for max_containers", now)
+        nesting.look_again(ledger, pool)
+        ledger.touch(pool, now)
+        placement.scale_up(ledger, pool, now)
+        placement.review(ledger, now)
 
 
 def _give_back_ahead(ledger: Ledger, container: Container) -> None:

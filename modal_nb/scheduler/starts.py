@@ -28,7 +28,7 @@ def ready(ledger: Ledger, container: Container, now: float) -> bool:
     container.start_deadline = inf
     container.ready_at = now
     pool.start_failures = 0
-    pool.ready += 1
+    pool.ready += not container.aside
     pool.idle[container] = None
     pool.relist(container)
     ledger.touch(pool, now)

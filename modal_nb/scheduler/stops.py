@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
-from modal_nb.scheduler import attempts
+from modal_nb.scheduler import attempts, pins
 from modal_nb.scheduler.containers import Container
-from modal_nb.scheduler.effects import KillContainer, StopContainer
+from modal_nb.scheduler.effects import FailureKind, KillContainer, StopContainer
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.spec.lifecycle import ContainerState
 
@@ -21,6 +21,7 @@ def _withdraw(ledger: Ledger, container: Container, now: float) -> None:
         ledger.ending += pool.request
     container.move(ContainerState.DRAINING, now)
     container.start_deadline = inf
+    pins.turn_away(ledger, container, FailureKind.APP_STOPPED if pool.closing else FailureKind.CONTAINER_GONE)
     ledger.touch(pool, now)
 
 
@@ -74,6 +75,7 @@ def kill(ledger: Ledger, container: Container, reason: str, now: float) -> None:
 def bury(ledger: Ledger, container: Container, now: float) -> None:
     """It is dead: its place is free, its number means nothing any more."""
     pool = container.pool
+    pins.turn_away(ledger, container, FailureKind.CONTAINER_GONE)
     if container.serving:
         pool.withdraw(container)
     elif not container.blocked:

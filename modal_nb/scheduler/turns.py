@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modal_nb.scheduler import nesting, placement, sending, stops
+from modal_nb.scheduler import nesting, pins, placement, sending, stops
 from modal_nb.scheduler.containers import Container
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
@@ -14,6 +14,8 @@ def slot_freed(ledger: Ledger, container: Container, now: float) -> None:
     pool = container.pool
     if not container.serving:
         stops.stop_if_empty(ledger, container, now)
+    elif container.pins:
+        pins.pump(ledger, container, now)
     elif pool.spec.limits.single_use:
         stops.drain(ledger, container, "it serves one input only", now)
     elif ledger.starving and placement.gives_back(ledger, container, now):

@@ -26,7 +26,7 @@ def _refusal(ledger: Ledger, pool: Pool) -> str:
         return "the app is stopping: nothing starts any more"
     if pool.retired:
         return "this pool was replaced by a newer definition of its class: start one there"
-    if settings.max_containers is not None and len(pool.containers) >= settings.max_containers:
+    if settings.max_containers is not None and pool.had >= settings.max_containers:
         if pool.serving < settings.max_containers:
             return "a container is still ending: ask again when it is gone"
         return f"at max_containers={settings.max_containers}: raise it to start more"

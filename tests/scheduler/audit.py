@@ -33,7 +33,9 @@ def audit(scheduler: Scheduler, now: float) -> None:
         counts += _pool(pool, now)
     held = sum(not i.over for c in ledger.containers.values() for i in c.held.values())
     waiting = sum(len(list(pool.queue)) + len(pool.postponed) for pool in pools)
-    counts.append((len(ledger.inputs), held + waiting, "inputs"))
+    pinned = sum(i.container is None for c in ledger.containers.values() for i in c.pins)
+    counts.append((len(ledger.inputs), held + waiting + pinned, "inputs"))
+    counts.append((ledger.repinned, {}, "repinned"))
     counts += _nesting(ledger)
     _fairness(ledger)
     for kept, counted, name in counts:
@@ -95,6 +97,8 @@ def _graph(ledger) -> dict[object, list[object]]:
     graph: dict[object, list[object]] = {}
     for input in ledger.inputs.values():
         if input.container is None:
+            if input.pinned:  # nobody waits for it; it waits for what runs before it, or for a start
+                continue
             if not input.postponed:  # that one moves: its time will come
                 graph[input] = [input.pool]
         elif not input.ahead and _waits(input):
@@ -102,7 +106,8 @@ def _graph(ledger) -> dict[object, list[object]]:
     for pool in ledger.pools.values():
         cap = pool.settings.max_containers
         containers = pool.containers.values()
-        if cap is not None and len(containers) >= cap and all(_blocked(c) for c in containers):
+        counted = [c for c in containers if not c.aside]
+        if cap is not None and len(counted) >= cap and all(_blocked(c) for c in containers):
             graph[pool] = [input for c in containers for input in c.held.values() if not input.ahead]
     return graph
 
@@ -124,8 +129,12 @@ def _fairness(ledger) -> None:
 
 def _pool(pool, now: float) -> list[tuple[object, object, str]]:
     containers = pool.containers.values()
-    serving = [container for container in containers if container.serving]
-    ready = [container for container in containers if container.ready]
+    aside = [container for container in containers if container.aside]
+    serving = [container for container in containers if container.serving and not container.aside]
+    ready = [container for container in serving if container.ready]
+    pinned = [container for container in serving if container.pins]
+    for container in containers:
+        _pins(container)
     idle = [container for container in ready if not container.held]
     waiting = list(pool.queue)
     if waiting and (pool.free or pool.part) and not _lingers(pool, now):
@@ -137,13 +146,35 @@ def _pool(pool, now: float) -> list[tuple[object, object, str]]:
         (pool.blocked, sum(map(_blocked, serving)), "blocked"),
         (pool.queue.nested, sum(i.count for i in waiting if i.nested), "nested in the queue"),
         (set(pool.idle), set(idle), "idle"),
-        (pool.held_load, sum(i.weight for c in serving for i in c.held.values()), "held load"),
+        (pool.held_load, sum(i.weight for c in serving if not c.pins for i in c.held.values()), "held load"),
+        ((pool.pinned, pool.aside), (len(pinned), len(aside)), "pinned and aside"),
         (pool.queue.backlog, sum(i.count for i in waiting), "backlog"),
         (pool.queue.load, sum(i.weight for i in waiting), "load"),
-        (set(pool.free), {c for c in ready if taken[c] < pool.target}, "with room to the target"),
-        (set(pool.part), {c for c in ready if pool.target <= taken[c] < pool.slots}, "with room"),
+        (
+            set(pool.free),
+            {c for c in ready if taken[c] < pool.target and not c.pins},
+            "with room to the target",
+        ),
+        (
+            set(pool.part),
+            {c for c in ready if pool.target <= taken[c] < pool.slots and not c.pins},
+            "with room",
+        ),
         ({c: c.taken for c in containers}, taken, "slots in use"),
     ]
+
+
+def _pins(container) -> None:
+    """Who is first in line runs, alone, as soon as it can; and has the container aside if it is to."""
+    first = next(iter(container.pins), None)
+    aside = first is not None and first.aside and container.serving
+    if container.aside is not aside or (container.aside_since < inf) is not aside:
+        raise Broken(f"container {container.number} is aside, or is not, and should not, or should be")
+    held = list(container.held.values())
+    if any(input.pinned for input in held) and held != [first]:
+        raise Broken(f"something runs beside a pinned input in container {container.number}")
+    if first is not None and not held and (container.ready or not container.serving):
+        raise Broken(f"pinned inputs wait although container {container.number} runs nothing")
 
 
 def _lingers(pool, now: float) -> bool:

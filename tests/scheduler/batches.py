@@ -51,7 +51,7 @@ class Batches:
 
     def sent(self, effect: fx.SendInput) -> int:
         """The first input of the batch that this one is sent with; itself where there is none."""
-        line, _ = self._lines[effect.input]
+        line, _ = self._lines.get(effect.input, (0, 0.0))  # no pinned one is in a line
         if (effect.following >= 0) != bool(line):
             raise Broken(f"input {effect.input} of method {line} was sent the wrong way")
         if not line:

@@ -25,6 +25,9 @@ class Draw:
         #: how rough this history is, from 0 to 1; and whether messages get lost in it
         self.rough = random.choice([0.0, 0.1, 0.3])
         self.lossy = random.random() < 0.2
+        #: and a die for those who look into containers: how curious they are here
+        self._third = Random(repr(random.getstate()[1][9:18]))
+        self.curious = self._third.choice([0.0, 0.0, 0.1, 0.5])
         #: how many of its inputs make calls of their own
         self.nested = self._other.choice([0.0, 0.0, 0.3, 0.6])
 
@@ -122,6 +125,22 @@ class Draw:
     def _pause(self) -> float:
         """By another die: which histories there are does not hang on who waits in them."""
         return self._other.choice([0.4, 5.0]) if self._other.random() < 0.05 else 0.0
+
+    # -- who looks into containers
+
+    def looks(self) -> bool:
+        return self._third.random() < self.curious
+
+    def looked_at(self, numbers: list[int]) -> int:
+        return self._third.choice(numbers)
+
+    def looking(self, pools: list[int]) -> Work:
+        """What a pinned input does: it makes calls, too."""
+        third = self._third
+        seconds, end = third.choice([0.0, 0.01, 1.0, 6.0]), third.choice(["ok", "ok", "error", "crash"])
+        if third.random() < 0.7:
+            return Work(seconds, "ok" if third.random() > self.rough else end)
+        return Work(seconds, calls=((third.choice(pools), [Work(third.choice([0.001, 1.0]))]),))
 
     # -- notebooks
 

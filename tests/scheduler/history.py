@@ -43,6 +43,7 @@ class History:
         self.pools: list[int] = []
         self.broken_pools: set[int] = set()
         self.inputs: list[int] = []
+        self.pinned: list[int] = []
         self.world.line = lambda pool: self.draw.line(self.world.specs[pool])
         self.world.habits = lambda pool: self.draw.habits(broken=pool in self.broken_pools)
         self.world.delay, self.world.copies, self.world.echo = (
@@ -116,6 +117,20 @@ class History:
         self.world.spans[input] = (Message(pool, works), 0, len(works))
         line = self.world.line(pool)
         self.world.feed(ev.InputArrived(input, pool, client, len(works), batch=line))
+
+    def _looks(self) -> None:
+        """Somebody looks into a container, that may be gone already."""
+        living = [client for client in self.clients if client not in self.lost_clients]
+        if not self.world.containers or not living or not self.draw.looks():
+            return
+        container = self.draw.looked_at(list(self.world.containers)[-6:])
+        input = self.world.scheduler.next_number()
+        self.inputs.append(input)
+        self.pinned.append(input)
+        work = self.draw.looking(self.pools[-4:])
+        self.world.spans[input] = (Message(self.world.containers[container].pool, [work]), 0, 1)
+        aside = bool(self.draw.looked_at([0, 1]))
+        self.world.feed(ev.PinnedArrived(input, container, self.draw.looked_at(living), aside))
 
     def cancel(self) -> None:
         if self.inputs:
@@ -208,6 +223,7 @@ class History:
         for action in actions:
             action(self)
             self._notebooks()
+            self._looks()
             self._pass(self.world.now + random.choice([0.0, 0.0, 0.002, 0.05, 0.3, 3.0]))
         self._calm()
         self._end()
@@ -225,6 +241,8 @@ class History:
     def _calm(self) -> None:
         """Faults stop: every input gets its outcome, every pool its minimum, and nothing more."""
         self.draw.rough = 0.0
+        for input in self.pinned:  # nobody looks for ever
+            self.world.feed(ev.InputCancelled(input))
         for limit in (60.0, 400.0, 4000.0, 40_000.0):
             if self.witness.waiting():
                 self._pass(self.world.now + limit)

@@ -36,6 +36,9 @@ class ModelInput:
     cancelled: bool = False
     recalled: bool = False
     paused: bool = False
+    #: the number of the container that it is for, 0: any of its pool; and whether that is aside then
+    pinned: int = 0
+    aside: bool = False
 
 
 @dataclass(eq=False)
@@ -48,6 +51,12 @@ class ModelContainer:
     stopped: bool = False
     killed: bool = False
     held: list[ModelInput] = field(default_factory=list)
+    #: pinned inputs that wait or run here, in the order of their arrival
+    pins: list[ModelInput] = field(default_factory=list)
+
+    @property
+    def aside(self) -> bool:
+        return bool(self.pins) and self.pins[0].aside
 
 
 class Model:
@@ -117,6 +126,14 @@ class Model:
         )
         if parent is not None and parent.container is not None and not parent.over:
             parent.children.add(event.input)
+
+    def _hear_PinnedArrived(self, event: ev.PinnedArrived) -> None:  # noqa: N802
+        container = self.containers.get(event.container)
+        input = ModelInput(event.input, container.pool if container else 0, event.client, 1, 0)
+        input.pinned, input.aside = event.container, event.aside
+        self.inputs[event.input] = input
+        if container is not None:
+            container.pins.append(input)
 
     def _hear_InputFinished(self, event: ev.InputFinished) -> None:  # noqa: N802
         input = self.answered = self.current(event.container, event.input, event.attempt)
@@ -188,9 +205,15 @@ class Model:
     def _leave(self, input: ModelInput) -> None:
         assert input.container is not None
         input.container.held.remove(input)
+        self._unpin(input)
         input.container, input.unit = None, []
         input.recalled = input.paused = False
         input.children.clear()
+
+    def _unpin(self, input: ModelInput) -> None:
+        container = self.containers.get(input.pinned)
+        if container is not None and input in container.pins:
+            container.pins.remove(input)
 
     # -- effects
 
@@ -228,7 +251,8 @@ class Model:
             asked = any(self.same(input.pool, pool) for input in self.waiting())
             assert asked or isinstance(self.event, ev.ContainerAsked), "a container for nobody"
         cap = self.caps[pool]
-        assert cap is None or len(self.of(pool)) < cap, f"more than max_containers={cap}"
+        counted = [container for container in self.of(pool) if not container.aside]
+        assert cap is None or len(counted) < cap, f"more than max_containers={cap}"
         self.containers[effect.container] = ModelContainer(effect.container, pool)
         awake = [container for container in self.containers.values() if not self.asleep(container)]
         assert len(awake) <= self.machine.containers, "more containers than the machine may have"
@@ -243,11 +267,22 @@ class Model:
         assert not container.stopped, "sent to a container that ends"
         assert not container.killed, "sent to a container that was killed"
         assert input.failures <= self.retries(input), "tried more often than its policy allows"
+        self._turn(input, container)
         self._gather(input, effect)
         input.attempt, input.container, input.sent_at = effect.attempt, container, self.now
         container.held.append(input)
         most = self.slots(container.pool) + (not input.batch)
         assert len(self.units(container)) <= most, "more than one ahead"
+
+    def _turn(self, input: ModelInput, container: ModelContainer) -> None:
+        """Nothing runs beside a pinned input, nor overtakes it."""
+        if not input.pinned:
+            assert not container.pins, "sent beside a pinned input"
+            return
+        assert input.pinned == container.number, "pinned, and sent elsewhere"
+        assert not input.attempt, "pinned, and sent again"
+        assert container.pins[0] is input, "sent before its turn"
+        assert not container.held, "pinned, and sent to a container that runs something"
 
     def _gather(self, input: ModelInput, effect: fx.SendInput) -> None:
         """Batches are of one method and no larger than they may be."""
@@ -265,7 +300,7 @@ class Model:
             self.open = []
 
     def retries(self, input: ModelInput) -> int:
-        policy = self.specs[input.pool].retries
+        policy = None if input.pinned else self.specs[input.pool].retries
         return 0 if policy is None else policy.max_retries
 
     def may_be_tried_again(self, input: ModelInput) -> bool:
@@ -293,6 +328,8 @@ class Model:
         assert not input.over, f"input {input.number} has two outcomes"
         assert self.may(input, effect), f"{effect} is no fate of {input} after {self.event}"
         input.over = True
+        if input.container is None:
+            self._unpin(input)
         input.children.clear()
         parent = self.inputs.get(input.parent)
         if parent is not None:
@@ -315,13 +352,18 @@ class Model:
             case FailureKind.APP_STOPPED:
                 return self.closing or self.apps[input.pool] in self.stopping or lost
             case FailureKind.QUEUE_FULL | FailureKind.POOL_GONE:
-                return isinstance(event, ev.InputArrived) and event.input == input.number
+                arrived = isinstance(event, ev.InputArrived | ev.PinnedArrived)
+                return arrived and event.input == input.number
+            case FailureKind.CONTAINER_GONE:
+                return bool(input.pinned) and input.container is None
             case FailureKind.TIMEOUT | FailureKind.CRASHED:
                 return self._may_fail_in_its_container(input, effect)
             case _:
                 return input.container is None and self._may_fail_in_its_queue(input, effect)
 
     def _may_fail_in_its_container(self, input: ModelInput, effect: fx.FailInput) -> bool:
+        if input.pinned:
+            return effect.kind is FailureKind.CRASHED and isinstance(self.event, ev.ContainerExited)
         if effect.kind is FailureKind.CRASHED:
             budget = self.specs[input.pool].limits.crash_budget
             return isinstance(self.event, ev.ContainerExited) and effect.times > budget

@@ -10,16 +10,21 @@ from modal_nb.scheduler import events as ev
 from tests.scheduler.circles import doomed
 
 if TYPE_CHECKING:
-    from tests.scheduler.witness import Book
+    from tests.scheduler.book import Book
 
 
 class Nests:
     """Told of everything by the witness."""
 
     def __init__(
-        self, books: dict[int, Book], running: Callable[[Book], list[int]], postponed: Callable[[], set[int]]
+        self,
+        books: dict[int, Book],
+        running: Callable[[Book], list[int]],
+        postponed: Callable[[], set[int]],
+        aside: Callable[[int], bool],
     ) -> None:
-        """``postponed``: inputs whose next attempt is not due."""
+        """``postponed``: inputs whose next attempt is not due. ``aside``: containers that do not count now."""
+        self._aside = aside
         self._books = books
         self.postponed = postponed
         self._running = running
@@ -95,7 +100,8 @@ class Nests:
         for number in {book.pool for book in self._books.values()}:
             books = [book for book in self._books.values() if book.pool == number]
             cap = cap_of(number)
-            if cap is not None and len(books) >= cap and all(map(self.asleep, books)):
+            counted = [c for c, book in self._books.items() if book.pool == number and not self._aside(c)]
+            if cap is not None and len(counted) >= cap and all(map(self.asleep, books)):
                 graph["pool", number] = [input for book in books for input in self._running(book)]
         for book in self._books.values():
             running = self._running(book)

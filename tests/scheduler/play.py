@@ -78,6 +78,16 @@ class Play(World):
     def calls(self, pool: int, number: int, seconds: float = 1.0, end: str = "ok") -> list[int]:
         return [self.call(pool, seconds, end) for _ in range(number)]
 
+    def pin(
+        self, container: int, seconds: float = 1.0, end: str = "ok", *, aside: bool = False, **work: object
+    ) -> int:
+        """An input for this very container."""
+        input = self.scheduler.next_number()
+        pool = self.containers[container].pool if container in self.containers else 0
+        self.spans[input] = (Message(pool, [Work(seconds, end, **work)]), 0, 1)
+        self.feed(ev.PinnedArrived(input, container, CLIENT, aside))
+        return input
+
     def chunk(self, pool: int, works: list[Work], *, client: int = CLIENT) -> int:
         input = self.scheduler.next_number()
         self.spans[input] = (Message(pool, works), 0, len(works))

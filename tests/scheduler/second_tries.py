@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from modal_nb.scheduler import effects as fx
@@ -20,9 +20,14 @@ class SecondTries:
     """Told of everything by the witness. I5: attempts that failed are at most the retries and one."""
 
     def __init__(
-        self, world: World, demand: Callable[[bool, str], None], closing: Callable[[int], bool]
+        self,
+        world: World,
+        demand: Callable[[bool, str], None],
+        closing: Callable[[int], bool],
+        pinned: Callable[[], Container[int]],
     ) -> None:
-        """``closing(pool)``: its app takes nothing any more."""
+        """``closing(pool)``: its app takes nothing any more. ``pinned()``: inputs that are never tried again."""
+        self._pinned = pinned
         self._world = world
         self._demand = demand
         self._closing = closing
@@ -44,7 +49,13 @@ class SecondTries:
 
     def _may(self, input: int, *, timed_out: bool = False) -> bool:
         policy = self._policy(input)
-        if policy is None or self._world.spans[input][2] > 1 or (timed_out and not policy.on_timeout):
+        pinned = input in self._pinned()
+        if (
+            policy is None
+            or pinned
+            or self._world.spans[input][2] > 1
+            or (timed_out and not policy.on_timeout)
+        ):
             return False
         return self._failures.get(input, 0) < policy.max_retries
 

@@ -14,53 +14,15 @@ from modal_nb.spec.lifecycle import CauseKind, ExitCause
 from modal_nb.spec.limits import Limits
 from modal_nb.spec.pool import PoolSpec
 from modal_nb.spec.resources import MachineLimit, Resources
-from modal_nb.spec.retries import RetryPolicy
-from modal_nb.spec.scaling import Autoscaler, Batching, Concurrency
+from modal_nb.spec.scaling import Autoscaler, Concurrency
 from tests.scheduler.audit import audit
 from tests.scheduler.model import Model, ModelContainer, ModelInput
+from tests.scheduler.strategies import autoscalers, batchings, limits, machines, picks, policies
 
 #: MODAL_NB_EXAMPLES=20000 for the deep run, other ones each time
 EXAMPLES = int(os.environ.get("MODAL_NB_EXAMPLES", "200"))
 #: enough for everything that can end to end
 ROUNDS = 400
-
-picks = st.integers(0, 1000)
-autoscalers = st.builds(
-    lambda least, more, buffer, window: Autoscaler(
-        least, None if more is None else max(1, least + more), buffer, window
-    ),
-    st.integers(0, 2),
-    st.sampled_from([None, 0, 0, 1, 3]),
-    st.integers(0, 1),
-    st.sampled_from([2, 60]),
-)
-limits = st.builds(
-    Limits,
-    timeout=st.sampled_from([2.0, 300.0]),
-    startup_timeout=st.sampled_from([5.0, 300.0]),
-    single_use=st.booleans(),
-    crash_budget=st.integers(0, 2),
-    start_budget=st.integers(1, 3),
-)
-policies = st.sampled_from(
-    [
-        None,
-        None,
-        RetryPolicy(1, 1.0, 0.0, 1.0, on_timeout=True),
-        RetryPolicy(2, 2.0, 1.0, 2.0, on_timeout=False),
-    ]
-)
-batchings = st.sampled_from(
-    [
-        (),
-        (),
-        (("a", Batching(2, 0)),),
-        (("a", Batching(3, 1000)),),
-        (("a", Batching(2, 0)), ("b", Batching(2, 1000))),
-    ]
-)
-machines = st.builds(MachineLimit, st.integers(1, 6), st.sampled_from([2.0, 8.0]), st.just(8000))
-
 
 _CHANGES = ("app", "pool", "pool", "pool", "limit", "limit", "stop", "lose", "shut", "go", "come back")
 
@@ -212,6 +174,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         if parent is not None and parent.container is not None:
             own = parent.pool if pool % 2 else self.pool(pool)
             self._arrive(own, parent.client, count, parent.number)
+
+    @rule(pick=picks, who=picks, aside=st.booleans())
+    @precondition(_something_lives)
+    def look_into(self, pick, who, aside):
+        input = self.held(pick)
+        container = input.container if input and pick % 4 else self.container(pick)
+        number = container.number if container is not None and pick % 32 else 10**6
+        client = self.clients[who % len(self.clients)]
+        self.feed(ev.PinnedArrived(self.scheduler.next_number(), number, client, aside))
 
     def _arrive(self, pool, client, count, parent):
         number = self.scheduler.next_number()

@@ -17,42 +17,16 @@ from modal_nb.scheduler import events as ev
 from modal_nb.spec.lifecycle import ContainerState
 from tests.scheduler.audit import Broken, audit
 from tests.scheduler.batches import Batches
+from tests.scheduler.book import Book
 from tests.scheduler.nests import Nests
 from tests.scheduler.orphans import Orphans
 from tests.scheduler.pauses import Pauses
+from tests.scheduler.pinned import Pinned
 from tests.scheduler.second_tries import SecondTries
 from tests.scheduler.world import World
 
 #: rounding of clock arithmetic
 EPS = 1e-6
-
-
-class Book:
-    """One container, as its events and effects tell it."""
-
-    def __init__(self, pool: int, born: float) -> None:
-        self.pool = pool
-        self.born = born
-        self.ready = self.stopped = self.killed = self.failed = self.ignored = False
-        #: sent and not answered, in the order of sending: input -> (attempt, since when it runs)
-        self.held: dict[int, tuple[int, float]] = {}
-        #: with whom each of them runs: the first one of its batch, or itself, and that one's attempt
-        self.unit: dict[int, tuple[int, int]] = {}
-        self.sends = 0
-
-    def running(self, slots: int) -> list[int]:
-        """What it holds but for what waits for a slot; a batch takes one."""
-        first = list(dict.fromkeys(self.unit[input] for input in self.held))[:slots]
-        return [input for input in self.held if self.unit[input] in first]
-
-    def mates(self, input: int) -> list[int]:
-        """The batch that it runs in, as far as it has no answer."""
-        return [other for other in self.held if self.unit[other] == self.unit[input]]
-
-    def code(self, input: int) -> int:
-        """In whose name its code makes calls; 0: in nobody's, for the first one of its batch has its answer."""
-        first, attempt = self.unit[input]
-        return first if self.held.get(first, (0, 0.0))[0] == attempt else 0
 
 
 class Witness:
@@ -75,9 +49,10 @@ class Witness:
         self.shortened: dict[int, float] = {}
         self.pauses = Pauses()
         self.batches = Batches(world)
-        self.second = SecondTries(world, self.demand, self._closing)
+        self.second = SecondTries(world, self.demand, self._closing, lambda: self.pinned.known)
         self.orphans = Orphans(world, self.apps, self.demand, self.waiting)
-        self.nests = Nests(self.books, self._running, self.second.postponed)
+        self.pinned = Pinned(self.books, self.demand, self._serves)
+        self.nests = Nests(self.books, self._running, self.second.postponed, self.pinned.aside)
         #: the attempt whose answer is in hand, and who must fail for a crash in this step
         self.in_hand: tuple[int, int] | None = None
         self.doomed: set[int] = set()
@@ -103,6 +78,14 @@ class Witness:
         self.batches.arrived(event)
         pool = self.world.scheduler._ledger.pools.get(event.pool)
         self.backlog = pool.queue.backlog + len(pool.postponed) if pool else 0
+
+    def _hear_PinnedArrived(self, event: ev.PinnedArrived) -> None:  # noqa: N802
+        self.accepted.add(event.input)
+        self.pinned.arrived(event)
+
+    def _serves(self, container: int) -> bool:
+        found = self.world.scheduler._ledger.containers.get(container)
+        return found is not None and found.serving
 
     def _hear_PoolOpened(self, event: ev.PoolOpened) -> None:  # noqa: N802
         self.apps[event.pool] = event.app
@@ -138,10 +121,12 @@ class Witness:
             i for i in self._running(book) if not book.killed or (book.ignored and i in self.nests.called)
         ]
         self.nests.attempt_over(book.held)
+        self.doomed |= self.pinned.died(event.container, self.over)
         for input in book.held:
+            self.pinned.gone(input)
             self.second.attempt_ended(input)
         for input in self.batches.suspects(blamed):
-            if input not in self.over and self.world.spans[input][2] == 1:
+            if input not in self.over and input not in self.doomed and self.world.spans[input][2] == 1:
                 self.deaths[input] = self.deaths.get(input, 0) + 1
                 if self.deaths[input] > self.world.specs[book.pool].limits.crash_budget:
                     self.doomed.add(input)
@@ -175,6 +160,7 @@ class Witness:
             return
         self.in_hand = (input, attempt)
         del book.held[input]
+        self.pinned.gone(input)
         self.nests.attempt_over([input])
         for other in self._running(book):
             attempt, since = book.held[other]
@@ -207,7 +193,7 @@ class Witness:
         pool = effect.pool
         self.books[effect.container] = Book(pool, self.world.now)
         cap = self._cap(pool)
-        alive = [book.pool for book in self.books.values()]
+        alive = [book.pool for number, book in self.books.items() if not self.pinned.aside(number)]
         awake = [book.pool for book in self.books.values() if not self.nests.asleep(book)]
         self.demand(
             cap is None or alive.count(pool) <= cap, f"I4: pool {pool} has more than {cap} containers"
@@ -232,7 +218,11 @@ class Witness:
 
     def _callers(self, pool: int) -> int:
         views = self.world.scheduler.containers(pool)
-        stay = [view.number for view in views if view.state is not ContainerState.DRAINING]
+        stay = [
+            view.number
+            for view in views
+            if view.state is not ContainerState.DRAINING and not self.pinned.aside(view.number)
+        ]
         return sum(number in self.books and self.nests.asleep(self.books[number]) for number in stay)
 
     def _nested_wait(self, pool: int) -> bool:
@@ -270,6 +260,7 @@ class Witness:
         )
         self.attempts[effect.input] = effect.attempt
         self._one_attempt(effect)
+        self.pinned.sent(effect, book)
         self.second.sent(effect.input)
         self.nests.sent(effect.input)
         limits = self.world.specs[book.pool].limits
@@ -279,13 +270,13 @@ class Witness:
         first = leader == effect.input
         ahead = first and len({book.unit[other] for other in book.held}) >= slots
         book.held[effect.input] = (effect.attempt, inf if ahead else self.world.now)
-        book.sends += first
+        book.sends += first and effect.input not in self.pinned.known
         units = len({book.unit[other] for other in book.held})
         self.demand(units <= slots + (effect.following < 0), "I6: a container holds more than it may")
         if ahead:
             idle = [v for v in self.world.scheduler.containers(book.pool) if v.state is ContainerState.IDLE]
             self.demand(not idle, "an input was fetched ahead while a container was free")
-        self.demand(not limits.single_use or book.sends == 1, "a single-use container got a second input")
+        self.demand(not limits.single_use or book.sends <= 1, "a single-use container got a second input")
 
     def _one_attempt(self, effect: fx.SendInput) -> None:
         for number, book in self.books.items():
@@ -323,6 +314,7 @@ class Witness:
             self.demand(effect.input in caught, f"a false alarm: {effect}")
         self._outcome(effect.input)
         budget = effect.kind is fx.FailureKind.CRASHED
+        self.pinned.failed(effect)
         self.demand(budget == (effect.input in self.doomed), f"I5: {effect} does not fit the crash budget")
         self.doomed.discard(effect.input)
         self.second.failed(effect)
@@ -342,6 +334,7 @@ class Witness:
         self.demand(input in self.accepted, f"an outcome for the unknown input {input}")
         self.demand(input not in self.over, f"I2: input {input} has two outcomes")
         self.over.add(input)
+        self.pinned.outcome(input)
         self.nests.over(input)
 
     def _cap(self, pool: int) -> int | None:
@@ -381,6 +374,8 @@ class Witness:
                 slow = now > book.born + limits.startup_timeout + EPS
                 self.demand(not slow, f"container {number} may start for ever")
             for input in self._running(book) if not book.killed else ():
+                if input in self.pinned.known:  # it has no limit
+                    continue
                 attempt, begun = book.held[input]
                 since = max(begun, self.shortened.get(input, 0.0)) + self.pauses.of(input, attempt, now)
                 late = since + limits.timeout * self.world.spans[input][2] + EPS
