@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 
-def start(folder: Path, text: str, *, python: str = sys.executable) -> subprocess.Popen[str]:
+def start(
+    folder: Path, text: str, *, python: str = sys.executable, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
     """Run ``text`` as a script in ``folder``; its output is read from ``stdout``."""
     file = folder / "script.py"
     file.write_text(text, encoding="utf-8")
@@ -15,7 +17,7 @@ def start(folder: Path, text: str, *, python: str = sys.executable) -> subproces
         [python, str(file)],
         cwd=folder,
         text=True,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
