@@ -206,6 +206,9 @@ def start_channels(attachment: Attachment) -> ContainerApp:
     )
     app.attachment = attachment
     app.initialize([])  # type: ignore[no-untyped-call]
+    for above, below in ((sys.stdout, sys.__stdout__), (sys.stderr, sys.__stderr__)):
+        if below is not None:  # what worked before the kernel came up goes on to work
+            above.buffer = below.buffer  # type: ignore[misc]
     attachment.interrupts.cells = frozenset(handler.__code__ for handler in _INTERRUPTIBLE)
     app.kernel.start()
     breakpoints.outrank(lambda: bool(getattr(app.kernel.debugger, "is_started", False)))

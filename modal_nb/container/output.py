@@ -214,8 +214,10 @@ class Output:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="modal_nb-output", daemon=True)
-                    _START(self._thread)
+                    # started first: a cancel may raise between any two lines
+                    thread = threading.Thread(target=self._run, name="modal_nb-output", daemon=True)
+                    _START(thread)
+                    self._thread = thread
         if not self._wake.is_set():
             self._wake.set()
 

@@ -29,14 +29,13 @@ class Presence:
     def __init__(self, output: Output) -> None:
         self._output = output
         self.figures = Figures(output, self.ensure)
-        output.on_rich = self.figures.choose
+        output.on_rich = self._expect_notebook
         #: set once the kernel may come up: not before the enter hooks, which may fork
         self.attachment: Attachment | None = None
 
     def install(self) -> None:
         """Before any code of the user is loaded."""
         builtins.display = _display  # type: ignore[attr-defined]
-        builtins.get_ipython = self.get_ipython  # type: ignore[attr-defined]
         acts: dict[str, Act] = {
             "IPython.core.interactiveshell": self._patch_shell,
             "comm": self._patch_comm,
@@ -56,15 +55,17 @@ class Presence:
         return True
 
     def get_ipython(self) -> Any:
-        """IPython's shell; where there is none the name counts as not defined, which libraries test for."""
-        found = None
-        if self.ensure() or "IPython" in sys.modules:
-            from IPython import get_ipython  # noqa: PLC0415 - as in _display
+        """IPython's shell; None where the current code has none."""
+        if not self.ensure() and "IPython" not in sys.modules:
+            return None
+        from IPython import get_ipython  # noqa: PLC0415 - as in _display
 
-            found = get_ipython()
-        if found is None:
-            raise NameError("name 'get_ipython' is not defined")
-        return found
+        return get_ipython()
+
+    def _expect_notebook(self) -> None:
+        """Before the first input of a notebook. Libraries take the mere name for a sign of one, so others have none."""
+        builtins.get_ipython = self.get_ipython  # type: ignore[attr-defined]
+        self.figures.choose()
 
     def _bring_up(self, attachment: Attachment) -> None:
         if threading.current_thread() is threading.main_thread():

@@ -8,6 +8,7 @@ import pytest
 
 from modal_nb.protocol.output import Out
 from tests.container.callers import enter, method, text_of, value
+from tests.container.test_attach import client_of
 
 
 class Thing:
@@ -50,6 +51,13 @@ class Showing:
 
         clear_output(wait=True)
         print("after")
+
+    @method
+    def bytes(self):
+        import sys
+
+        sys.stdout.buffer.write(b"raw\n")
+        display(Thing())  # noqa: F821
 
     @method
     def on_thread(self):
@@ -117,7 +125,35 @@ def test_called_from_a_notebook_there_is_its_shell(called):
     name, has_section, parent = value(container.call(1, "shell")[-1])
     assert (name, has_section) == ("ZMQInteractiveShell", True)
     assert parent.startswith("test_")
-    assert value(container.call(2, "no_shell", out=Out.TEXT)[-1]) == "name 'get_ipython' is not defined"
+    assert value(container.call(2, "no_shell", out=Out.TEXT)[-1]) == "None"
+
+
+def test_where_no_notebook_has_called_the_name_of_the_shell_is_not_defined(called):
+    container = called(Showing)
+    assert value(container.call(1, "no_shell", out=Out.TEXT)[-1]) == "name 'get_ipython' is not defined"
+    assert value(container.call(2, "shell")[-1])[0] == "ZMQInteractiveShell"
+
+
+def test_a_console_and_an_input_each_see_their_own(called):
+    container = called(Showing)
+    container.call(1, "show")
+    with client_of(container.connection_file) as client:
+        client.wait_for_ready(timeout=60)
+        seen = []
+        hook = lambda message: seen.append((message["msg_type"], message["content"]))
+        reply = client.execute_interactive("print(self.seen); display(1); 5", timeout=60, output_hook=hook)
+        assert reply["content"]["status"] == "ok"
+        assert [kind for kind, _ in seen if kind not in {"status", "execute_input"}] == [
+            "stream",
+            "display_data",
+            "execute_result",
+        ]
+        heard = container.call(2, "bytes")
+        assert text_of(heard) == "raw\n"
+        (one,) = shown(heard)
+        while (message := client.get_iopub_msg(timeout=60))["msg_type"] != "display_data":
+            pass
+        assert message["content"]["data"] == one.data["data"]
 
 
 def test_displays_come_with_the_text_around_them(called):
