@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from modal_nb.container.doorbell import Doorbell
 from modal_nb.container.interrupts import Interrupts, OnInterrupt
 from modal_nb.container.output import Output
+from modal_nb.container.pauses import Pauses
 from modal_nb.runtime.loops import out_of_sight
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: content and buffers of a call_request -> those of its call_reply
 OnCallRequest = Callable[[dict[str, Any], list[memoryview]], Awaitable[tuple[dict[str, Any], list[Any]]]]
 
+#: seconds that a thread waits for the main thread to bring the kernel up
+_PATIENCE = 10.0
 #: they may raise in whatever the main thread runs, which must not be half an attach
 _RAISING = (signal.SIGINT, signal.SIGUSR1)
 
@@ -57,6 +60,8 @@ class Attachment:
         self.output = output
         #: what asks who called an input: (prompt, name of the function, password=) -> answer
         self.ask: Callable[..., str] | None = None
+        #: told when a debugger stops inputs and lets them go
+        self.pauses: Pauses | None = None
         #: set when the channels are up, or could not come up
         self.up = threading.Event()
         self.connection_file = Path(connection_file)
@@ -102,6 +107,18 @@ class Attachment:
             except Exception:  # noqa: BLE001 - it would hit the method that happens to run
                 sys.stderr.write(f"cannot attach, the channels did not come up: {traceback.format_exc()}\n")
             self.up.set()
+
+    def shell(self) -> Any:
+        """The shell of the kernel, which is brought up for it. From any thread. RuntimeError if it cannot be."""
+        if not self.attached:
+            if threading.current_thread() is threading.main_thread():
+                self.attach()
+            else:
+                self.ring()
+                self.up.wait(_PATIENCE)
+        if self._app is None:
+            raise RuntimeError("the Jupyter channels of this container did not come up: its log says why")
+        return self._app.shell
 
     def close(self) -> None:
         """Nobody can attach any more; channels that are up stay until the process ends."""

@@ -27,6 +27,10 @@ from modal_nb.container.publishing import ContainerDisplayHook, ContainerDisplay
 _INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKernel.do_inspect)
 
 
+#: with these a debugger lets an input run
+_GO_ON = {"continue", "next", "stepIn", "stepOut", "disconnect", "terminate"}
+
+
 class ContainerShell(ZMQInteractiveShell):
     """Cells of an attached console, beside the user's class."""
 
@@ -109,6 +113,19 @@ class ContainerKernel(IPythonKernel):
         async with self._in_order:
             await self._listeners.first()
         await super().shell_channel_thread_main(msg)  # type: ignore[no-untyped-call]
+
+    def _publish_debug_event(self, event: dict[str, Any]) -> None:
+        """Called on the control thread for each event of the debugger."""
+        pauses = self.attachment.pauses
+        if pauses is not None and event.get("event") == "stopped":
+            pauses.stop()
+        super()._publish_debug_event(event)  # type: ignore[no-untyped-call]
+
+    async def do_debug_request(self, msg: dict[str, Any]) -> Any:
+        """Called on the control thread for each request of a debugger's front end."""
+        if msg.get("command") in _GO_ON and self.attachment.pauses is not None:
+            self.attachment.pauses.go_on()
+        return await super().do_debug_request(msg)  # type: ignore[no-untyped-call]
 
     @property
     def listened(self) -> bool:

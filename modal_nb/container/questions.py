@@ -5,15 +5,14 @@ from __future__ import annotations
 import builtins
 import itertools
 import queue
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from modal_nb.container.arrivals import Arrivals
 from modal_nb.container.audience import Audience, audience
 from modal_nb.container.output import Output
+from modal_nb.container.pauses import Pauses
 from modal_nb.exception import InvalidError
-from modal_nb.protocol.stream import Kind
 from modal_nb.runtime import context
 from modal_nb.runtime.context import process
 
@@ -29,14 +28,11 @@ _NO_INPUT = (
 class Questions:
     """One per container. ``answer`` is called on the control thread, all else where the question is asked."""
 
-    def __init__(self, output: Output, attempt_of: Callable[[int], int | None]) -> None:
-        """``attempt_of``: of an input by its number; None: it does not run here."""
+    def __init__(self, output: Output, pauses: Pauses) -> None:
         self._output = output
-        self._attempt_of = attempt_of
+        self._pauses = pauses
         self._numbers = itertools.count(1)
         self._open: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
-        #: how many questions of an input are open: its time limit stands still
-        self._paused: dict[int, int] = {}
 
     def install(self) -> None:
         """Before any code of the user is loaded."""
@@ -89,21 +85,11 @@ class Questions:
             number = context.current_input_number() or number
         self._open[ask] = waiting
         try:
-            self._pause(number, 1)
+            self._pauses.begin(number)
             self._output.say(
                 route, "input_request", {"prompt": prompt, "password": password, "ask": ask}, number
             )
             return waiting.get()  # a cancel on the main thread raises in here
         finally:
             self._open.pop(ask, None)
-            self._pause(number, -1)
-
-    def _pause(self, number: int, more: int) -> None:
-        before = self._paused.get(number, 0)
-        now = before + more
-        self._paused[number] = now
-        if not now:
-            del self._paused[number]
-        attempt = self._attempt_of(number)
-        if attempt is not None and bool(before) != bool(now):
-            self._output.tell(Kind.PAUSE, number, attempt, int(bool(now)))
+            self._pauses.end(number)

@@ -11,6 +11,7 @@ from modal_nb.container.attach import Attachment
 from modal_nb.container.breakpoints import install as install_breakpoint
 from modal_nb.container.comms import Comms
 from modal_nb.container.output import Output
+from modal_nb.container.pauses import Pauses
 from modal_nb.container.presence import Presence
 from modal_nb.container.questions import Questions
 from modal_nb.protocol.codec import Codec, MessageRefused
@@ -26,7 +27,8 @@ class Surroundings:
     def __init__(self, codec: Codec, output: Output, attempt_of: Callable[[int], int | None]) -> None:
         self._codec = codec
         self._presence = Presence(output)
-        self._questions = Questions(output, attempt_of)
+        self._pauses = Pauses(output, attempt_of)
+        self._questions = Questions(output, self._pauses)
         self._comms = Comms(output)
         self._presence.install()
         self._questions.install()
@@ -37,6 +39,7 @@ class Surroundings:
         """The enter hooks are over: the kernel comes up where an input wants it. ``slots`` run at a time."""
         self._presence.figures.alone = slots == 1
         attachment.ask = self._questions.ask
+        attachment.pauses = self._pauses
         self._presence.attachment = attachment
 
     def told(self, order: Packet) -> None:

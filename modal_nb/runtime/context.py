@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 _input_id: ContextVar[str | None] = ContextVar("modal_nb_input_id", default=None)
 #: the supervisor's number of the input; 0: none
@@ -35,6 +35,18 @@ class ContainerLink:
     where: str
 
 
+class PassOn(Protocol):
+    """Shows people what a nested call shows."""
+
+    #: a protocol.output.Out
+    out: int
+
+    def show(
+        self, msg_type: str, data: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[Any]
+    ) -> None:
+        """One Jupyter message; any thread."""
+
+
 class Process:
     """What is true of this whole process; one instance, ``process``."""
 
@@ -56,6 +68,8 @@ class Process:
         self.printed_lately: Callable[[str], Sequence[str]] = lambda _: ()
         #: told the id of each input that ends while there are such
         self.on_printed_end: Callable[[str | None], None] = lambda _: None
+        #: set by the container's main: what shows things to who called the current input; None where nobody looks
+        self.pass_on: Callable[[], PassOn | None] = lambda: None
         #: called at the end of each input, where it ran and as its code; never raise
         self.at_end: list[Callable[[], None]] = []
 
@@ -105,6 +119,11 @@ def current_input_number() -> int:
     """
     served = _served[:2]  # others begin and end meanwhile
     return _input_number.get() or (served[0] if len(served) == 1 else 0)
+
+
+def served_now() -> list[int]:
+    """The supervisor's numbers of all inputs that run in this process."""
+    return list(_served)
 
 
 def current_calls() -> tuple[str, ...]:

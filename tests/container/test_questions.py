@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import linecache
 import threading
 
@@ -11,6 +13,7 @@ from modal_nb.exception import InvalidError
 from modal_nb.protocol.kinds import Kind
 from modal_nb.protocol.output import Out
 from tests.container.callers import CANCELLED, OK, enter, method, text_of, value
+from tests.container.test_attach import client_of
 
 
 class Asking:
@@ -193,6 +196,35 @@ def test_a_debugger_shows_the_lines_of_a_cell(called):
     container.send(1, "stops")
     heard = container.until_shown("input_request")
     assert '-> return "a line of the cell"' in text_of(heard)
+
+
+def test_time_stands_still_while_a_debugger_holds_an_input(called):
+    container = called(Asking)
+    line = inspect.getsourcelines(Asking.plain.raw_f)[1] + 2
+    with client_of(container.connection_file) as client:
+        client.wait_for_ready(timeout=60)
+        ask_debugger(client, "initialize", clientID="test", adapterID="python")
+        ask_debugger(client, "attach", justMyCode=False)
+        source = {"path": inspect.getsourcefile(Asking)}
+        ask_debugger(client, "setBreakpoints", source=source, breakpoints=[{"line": line}])
+        ask_debugger(client, "configurationDone")
+        container.send(1, "plain", 5)
+        heard = container.until(lambda one: one.kind == Kind.PAUSE)
+        assert paused(heard) == [1]
+        ask_debugger(client, "continue", threadId=1)
+        heard = container.until_reply(1)
+        assert (paused(heard), value(heard[-1])) == ([0], 5)
+
+
+def ask_debugger(client, command, **arguments):
+    request = {"type": "request", "seq": next(numbers), "command": command, "arguments": arguments}
+    client.control_channel.send(client.session.msg("debug_request", request))
+    reply = client.control_channel.get_msg(timeout=60)
+    assert reply["content"].get("success"), reply["content"]
+    return reply["content"]
+
+
+numbers = itertools.count(1)
 
 
 @pytest.mark.parametrize("command", ["next", "step"])
