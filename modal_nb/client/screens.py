@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from modal_nb.client.labelled import Labelled
-from modal_nb.client.surfaces import CellSurface, Surface, TerminalSurface
+from modal_nb.client.surfaces import CellSurface, PassingSurface, Surface, TerminalSurface
 from modal_nb.protocol.allowance import Allowance
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.output import Out
+from modal_nb.runtime.context import process
 
 #: seconds for which text gathers, unless somebody waits for it
 _PAUSE = 0.05
@@ -168,6 +169,9 @@ _cell: Screen | None = None
 def here() -> Screen | None:
     """Where code that runs now is read: its cell, the terminal of an IPython or of ``enable_output()``; else None."""
     global _cell, _terminal  # noqa: PLW0603 - one per process: its newest cell
+    if process.link is not None:
+        passing = process.pass_on()
+        return None if passing is None else Screen(PassingSurface(passing))
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None:

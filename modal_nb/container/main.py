@@ -7,15 +7,19 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from modal_nb.container.attach import Attachment
 from modal_nb.container.call_log import CallLog
 from modal_nb.container.control import ControlStream
+from modal_nb.container.guests import Guests
 from modal_nb.container.inputs import InputStream
 from modal_nb.container.memory_kills import MemoryNotes
 from modal_nb.container.output import Output, looks
+from modal_nb.container.passing import passing
 from modal_nb.container.printing import install
 from modal_nb.container.surroundings import Surroundings
 from modal_nb.protocol.call_log import CallFiles
@@ -51,7 +55,7 @@ def serve(launch: LaunchFile, connection_file: str) -> int:
     to_log.propagate = False
     process.enter_container(os.environ["MODAL_TASK_ID"])
     process.payload_bound = launch.payload_bound
-    process.on_failure = MemoryNotes()
+    process.pass_on = partial(passing, container.output)
     Image.inside_container = True
     # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,6 +67,17 @@ def _below_output() -> logging.Handler:
     handler = logging.StreamHandler(os.fdopen(2, "w", encoding="utf-8", errors="replace", closefd=False))
     handler.setFormatter(logging.Formatter(_FORMAT))
     return handler
+
+
+class Failures:
+    """What the container does about what user code raised, before it travels."""
+
+    def __init__(self, *acts: Callable[[BaseException], None]) -> None:
+        self._acts = acts
+
+    def __call__(self, error: BaseException) -> None:
+        for act in self._acts:
+            act(error)
 
 
 class Container:
@@ -88,6 +103,7 @@ class Container:
         self.output.begin_start(looks(message.content.get("out")))
         try:
             service = self._load(message)
+            stream.say(Kind.LOADED)
             slots = int(message.content.get("max_inputs", 1))
             runner = Runner(service, threaded=slots > 1, told=self._told(message))
             runner.install()
@@ -99,6 +115,8 @@ class Container:
                 on_shutdown=lambda: stream.drain(self._drained.set),
                 output=self.output,
             )
+            guests = Guests(service, attachment.shell, runner.cancel)
+            process.on_failure = Failures(MemoryNotes(), guests.failed)
             attachment.listen(loop)
             await service.start()
             self.output.end_start()
