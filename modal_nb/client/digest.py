@@ -278,7 +278,7 @@ _PARTS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     functools.partial: lambda value: (value.func, value.args, value.keywords),
     functools.cached_property: lambda value: (value.func, value.attrname),
     _CachedFunction: lambda value: (value.__wrapped__, value.cache_parameters()),
-    types.MethodType: lambda value: (value.__func__, value.__self__),
+    types.MethodType: lambda value: pickler.place_of(value) or (value.__func__, value.__self__),
 }
 
 #: type -> name of the method that adds a value of exactly this type

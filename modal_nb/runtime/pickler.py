@@ -72,9 +72,16 @@ _OF_NOTEBOOKS = {
 }
 
 
+def place_of(bound: types.MethodType) -> tuple[str, str] | None:
+    """A cell that says ``from getpass import getpass`` has a method of its kernel by that name: (module, name) of what
+    is meant; None for other methods.
+    """
+    function = bound.__func__
+    return _OF_NOTEBOOKS.get((getattr(function, "__module__", ""), getattr(function, "__name__", "")))
+
+
 def _reduce_method(bound: types.MethodType) -> Any:
-    """A cell that says ``from getpass import getpass`` has a method of its kernel by that name."""
-    place = _OF_NOTEBOOKS.get((bound.__func__.__module__, bound.__name__))
+    place = place_of(bound)
     if place is None:
         return cloudpickle.Pickler.dispatch_table[types.MethodType](bound)
     return _found, place

@@ -195,3 +195,10 @@ def test_what_cannot_be_hashed_counts_as_changed():
             return lock
 
     assert unhashable(Model) == ["lock: cannot pickle '_thread.lock' object"]
+
+
+def test_a_notebooks_getpass_counts_as_the_function_that_is_meant():
+    """It is a method of the kernel, which no two looks find the same."""
+    getpass = pytest.importorskip("ipykernel.kernelbase").Kernel.getpass
+    first, second = (with_data(types.MethodType(getpass, threading.Lock())) for _ in range(2))
+    assert first == second
