@@ -80,6 +80,15 @@ class Model:
         display({"text/plain": "x", "application/json": object()}, raw=True)
         return "goes on"
 
+@app.cls(max_containers=1)
+class Outer:
+    @modal.method()
+    def call(self):
+        print("outside")
+        answered = Model().ask.remote()
+        Model().say.remote()
+        return answered
+
 model = Model()
 """
 
@@ -178,6 +187,13 @@ def test_a_display_that_cannot_be_packed_says_so_and_the_call_goes_on(notebook):
     found = shown(notebook.messages("model.odd.remote()"))
     assert found[-1] == ("execute_result", {"text/plain": "'goes on'"})
     assert any(kind == "stderr" and "object" in words for kind, words in found)
+
+
+def test_calls_from_inside_show_and_ask_in_the_cell_of_the_outer_call(notebook):
+    messages = notebook.messages("answered = Outer().call.remote()", ["Grace", "secret"])
+    text = "".join(words for kind, words in shown(messages) if kind in {"stdout", "stderr"})
+    assert all(word in text for word in ("outside", "one", "two", "three"))
+    assert notebook.value("answered") == ("Grace", "secret")
 
 
 def test_captured_output_stays_captured(notebook):
