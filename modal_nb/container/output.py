@@ -18,6 +18,7 @@ from modal_nb.container.text import Text
 from modal_nb.protocol.codec import EMPTY, Codec, Frame
 from modal_nb.protocol.output import Out, Shown
 from modal_nb.protocol.stream import Kind, Sender, packet, size_of
+from modal_nb.runtime.context import process
 
 #: seconds for which text gathers
 _PAUSE = 0.1
@@ -25,6 +26,7 @@ _PAUSE = 0.1
 _LARGE = 1 << 16
 #: function calls whose callers are remembered: threads and widgets of ended inputs go on to show things
 _MOST = 4096
+_TOO_LARGE = "it takes {:.1f} MiB, over the limit of {:.1f} MiB: show less of it, or save it to a file"
 #: the name of the container itself among the calls: what its enter hooks print
 STARTING = ""
 
@@ -139,12 +141,16 @@ class Output:
         metadata: dict[str, Any] | None = None,
         buffers: Sequence[Any] = (),
     ) -> None:
-        """One Jupyter message of the input of this name. Raises TypeError for what JSON does not know."""
+        """One Jupyter message of the input of this name. TypeError for what JSON does not know, ValueError for what is
+        too large.
+        """
         if not self._ours:
             return
         route.input = name or route.input
         piece = Piece(msg_type, data, metadata or {}, [_flat(one) for one in buffers], route.input)
         piece.size = size_of(self._frames(route, piece))
+        if process.payload_bound is not None and piece.size > process.payload_bound:
+            raise ValueError(_TOO_LARGE.format(piece.size / 2**20, process.payload_bound / 2**20))
         with self._leaving:
             self._text_leaves(route)
             with self._lock:

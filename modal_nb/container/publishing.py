@@ -73,11 +73,18 @@ def show(viewers: Audience, msg_type: str, content: dict[str, Any], **rest: Any)
     """Send it; what cannot travel costs a line on stderr, not the call."""
     text = (content.get("data") or {}).get("text/plain", "") if "transient" in content else ""
     try:
-        viewers.show(msg_type, json_clean(content), text=str(text), **rest)  # type: ignore[no-untyped-call]
+        viewers.show(msg_type, _json(content), text=str(text), **rest)
     except (TypeError, ValueError) as error:
+        line = f"[modal_nb cannot send this {_what(msg_type, content)} to the notebook: {error}]\n"
         for route in viewers.routes:
-            line = f"[modal_nb cannot send this {_what(msg_type, content)} to the notebook: {error}]\n"
             viewers.output.put([route.call], viewers.input, 2, line.encode())
+
+
+def _json(content: dict[str, Any]) -> Any:
+    try:
+        return json_clean(content)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise ValueError(f"{error}; its data must be text, numbers, lists and dicts") from None
 
 
 def _what(msg_type: str, content: dict[str, Any]) -> str:

@@ -121,6 +121,10 @@ class Called(Supervised):
         assert self._control is not None
         self._control.sender.send(packet(Kind.CANCEL_INPUT, number=number, extra=1))
 
+    def drain(self) -> None:
+        assert self._control is not None
+        self._control.sender.send(packet(Kind.DRAIN))
+
     def tell(self, msg_type: str, data: dict[str, Any], buffers: Any = ()) -> None:
         """What a front end says, or the answer of a person."""
         assert self._control is not None

@@ -232,3 +232,10 @@ def test_of_a_flood_of_updates_the_newest_is_shown(called):
     heard = container.call(1, "flood")
     heard += container.until(lambda one: one.msg_type == "update_display_data" and "'1999'" in str(one.data))
     assert len(shown(heard)) < 500
+
+
+def test_a_container_whose_kernel_came_up_ends_in_order(called):
+    container = called(Showing)
+    container.call(1, "show")
+    container.drain()
+    assert container.read_exit().code == 0

@@ -178,6 +178,15 @@ def test_a_breakpoint_stops_in_the_users_frame_and_shows_its_lines(called):
     assert (reply.packet.flags, value(reply)) == (OK, 11)
 
 
+def test_a_cancel_ends_a_debugger(called):
+    container = called(Asking)
+    container.send(1, "stops", 1)
+    container.until_shown("input_request")
+    container.cancel(1)
+    assert container.until_reply(1)[-1].packet.flags == CANCELLED
+    assert value(container.call(2, "plain", 5)[-1]) == 5
+
+
 CELL = """
 class OfCell:
     @method
