@@ -14,7 +14,7 @@ function few() {
     container("ct-38", { state: "idle", born: NOW - 92, since: NOW - 21, served: 37, slots: 4, memory: 151, cpu: 0.01,
       trail: trail([92, "starting"], [90, "entering"], [81, "busy"], [21, "idle"]) }),
     container("ct-39", { state: "draining", born: NOW - 75, since: NOW - 2, served: 12, running: 1, slots: 4, memory: 160, cpu: 0.4 }),
-    container("ct-40", { state: "entering", phase: "imports and enter hooks", born: NOW - 4, since: NOW - 3, served: 0, memory: 44, cpu: 1.02 }),
+    container("ct-40", { state: "entering", phase: "enter hooks", born: NOW - 4, since: NOW - 3, served: 0, memory: 44, cpu: 1.02 }),
     container("ct-41", { state: "starting", born: NOW - 1, since: NOW - 1, served: 0, memory: null, cpu: null }),
     container("ct-29", { state: "dead", born: NOW - 500, since: NOW - 240, ended: NOW - 240, served: 420, cause: "stopped: idle for 60 s",
       trail: trail([500, "starting"], [498, "entering"], [488, "busy"], [300, "idle"], [242, "draining"], [240, "dead"]) }),

@@ -152,7 +152,7 @@ export class Simulation {
       if (this.next() < 0.55) continue;
       const busy = one.state === "busy";
       const since = state.now;
-      if (one.state === "starting") changed.push({ ...one, state: "entering", phase: "imports and enter hooks", since, memory: 41, cpu: 1 });
+      if (one.state === "starting") changed.push({ ...one, state: "entering", phase: "enter hooks", since, memory: 41, cpu: 1 });
       else if (one.state === "entering") changed.push({ ...one, state: "idle", phase: "", since, memory: 120, cpu: 0.1 });
       else if (one.state !== "draining") {
         changed.push({ ...one, state: busy ? "idle" : "busy", since, running: busy ? 0 : 1, inputs: busy ? 0 : 1, served: one.served + (busy ? 1 : 0), cpu: busy ? 0.05 : 0.8 + this.next() * 0.2, memory: 140 + Math.round(this.next() * 20) });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { HOSTILE } from "../hostile.js";
-import { age, cores, count, cut, detail, endedBadly, gist, killQuestion, memory, stateWords, tally, visible } from "../../modal_nb/views/static/words.js";
+import { age, cores, count, cut, detail, endedBadly, gist, killQuestion, memory, startWords, stateWords, tally, visible } from "../../modal_nb/views/static/words.js";
 import { readContainer } from "../../modal_nb/views/static/state.js";
 
 const container = (changes) => readContainer({ id: "ct-7", state: "idle", ...changes });
@@ -46,11 +46,13 @@ test("a container says how busy it is only where it can be more than busy", () =
 
 test.each([
   [{ state: "starting", reason: "waits for memory", phase: "its process starts" }, "waits for memory"],
-  [{ state: "entering", phase: "imports and enter hooks" }, "imports and enter hooks"],
+  [{ state: "entering", phase: "enter hooks" }, "enter hooks"],
   [{ state: "draining", running: 2 }, "finishes 2 inputs"],
   [{ state: "draining", running: 1, slots: 4, inputs: 16 }, "finishes 16 inputs"],
   [{ state: "draining" }, "runs its exit hooks"],
   [{ state: "dead", cause: "stopped: idle" }, "stopped: idle"],
+  [{ state: "busy", aside: 100, pinned: 1 }, "aside for 0 s: somebody looks inside"],
+  [{ state: "busy", pinned: 2 }, "taken by who looks inside"],
 ])("the detail of %o", (changes, words) => expect(detail(container(changes))).toBe(words));
 
 test.each([
@@ -68,5 +70,15 @@ test("a kill says what happens to the inputs", () => {
   expect(killQuestion(container({ running: 2 }))).toBe("Kill ct-7? Its running inputs start again elsewhere.");
   expect(killQuestion(container({ running: 1, inputs: 16 }))).toBe("Kill ct-7? Its running inputs start again elsewhere.");
 });
+
+test("a container aside says for how long", () => {
+  expect(detail(container({ state: "busy", aside: 100 }), 183.5)).toBe("aside for 1 m 23 s: somebody looks inside");
+  expect(killQuestion(container({ running: 1, pinned: 1, aside: 100 }))).toBe("Kill ct-7? What somebody runs inside fails.");
+});
+
+test.each([
+  [{}, ""], [{ launch: 0.31 }, "process 0.3 s"], [{ launch: "soon", imports: NaN }, ""],
+  [{ launch: 0.3, imports: 2.04, enter: 8, total: 10.34 }, "started in 10.3 s: process 0.3 s, imports 2.0 s, enter hooks 8.0 s"],
+])("a start of %o", (start, words) => expect(startWords(container({ start }))).toBe(words));
 
 test("sentences that differ only in numbers have one gist", () => expect(gist("3 queued")).toBe(gist("14 queued")));

@@ -9,7 +9,7 @@ from modal_nb.cli.output import Json, commands, console, doing, print_json, prin
 from modal_nb.cli.supervision import running_link
 from modal_nb.cli.supervision import status as status_of
 from modal_nb.client import session
-from modal_nb.client.facts import facts
+from modal_nb.client.facts import facts, looked_into
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.deployment import MAIN
 from modal_nb.version import __version__
@@ -100,6 +100,13 @@ def whose(app: ms.AppStatus) -> str:
     return f"deployed{where}, version {app.version}"
 
 
+def state_of(container: ms.ContainerStatus) -> str:
+    """Its state, and whether somebody looks into it."""
+    since = "" if container.aside is None else f" for {container.aside:.0f} s"
+    looked = looked_into({"aside": container.aside, "pinned": container.pinned}, since)
+    return f"{container.state}, {looked}" if looked else container.state
+
+
 def show_pool(pool: ms.PoolStatus) -> None:
     """A pool's numbers, its settings and its containers."""
     settings = pool.autoscaler
@@ -117,7 +124,7 @@ def show_pool(pool: ms.PoolStatus) -> None:
     print_table(
         ["container", "state", "pid", "age s", "inputs", "connection file"],
         [
-            (one.id, one.state, one.pid, f"{one.age:.0f}", one.served, one.connection_file)
+            (one.id, state_of(one), one.pid, f"{one.age:.0f}", one.served, one.connection_file)
             for one in pool.containers
         ],
         whole=["connection file"],

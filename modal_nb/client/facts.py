@@ -35,6 +35,20 @@ def facts(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def looked_into(container: Mapping[str, Any], since: str = "") -> str:
+    """What a report or a status tells of a container that somebody looks into; "" where nobody does."""
+    if container.get("aside") is not None:
+        return f"aside{since}: somebody looks inside"
+    return "taken by who looks inside" if container.get("pinned") else ""
+
+
+def start_words(start: Mapping[str, float]) -> str:
+    """How long the phases of a start took, as far as they are over; "" before that."""
+    names = {"launch": "process", "imports": "imports", "enter": "enter hooks"}
+    phases = ", ".join(f"{words} {start[name]:.1f} s" for name, words in names.items() if name in start)
+    return f"started in {start['total']:.1f} s: {phases}" if "total" in start else phases
+
+
 def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:
     most, target = (report["concurrency"][name] for name in ("max_inputs", "target_inputs"))
     if most > 1:

@@ -132,6 +132,11 @@ def _rare(method: str, failure: Failure) -> BaseException:
         return exception.DataLossError(
             f"the arguments of {method} are not on disk any more, so it was not run: make the call again"
         )
+    if failure.kind == "container_gone":
+        return exception.NotFoundError(
+            f"{failure.container or 'the container'} has ended or is about to, so {method} was not run there; "
+            "`modal-nb status` lists those that live"
+        )
     return exception.ExecutionError(f"{method} failed: {failure.kind} {failure.cause}")
 
 

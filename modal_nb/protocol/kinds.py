@@ -59,9 +59,11 @@ class Kind(IntEnum):
     #: client -> supervisor (extra: container), then on the control stream (extra: 0): one Jupyter message for the code
     #: that runs or has run there: the answer to what it asked, or what a front end did to its widgets
     TELL = 25
-    #: client -> supervisor, like CALL but for this very container (extra: its number; flags: 1, it leaves its pool for
-    #: as long as the input runs, else 0)
+    #: client -> supervisor, like CALL but for this very container (extra: its number; parent: its pool, whose app signs
+    #: the answer if it is gone; flags: 1, it leaves its pool for as long as the input runs, else 0)
     PINNED = 26
+    #: container -> supervisor: its class is loaded, the enter hooks begin
+    LOADED = 27
     #: supervisor -> client: how a pool is that it watches, or what has changed
     REPORT = 30
 

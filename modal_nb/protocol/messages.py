@@ -215,6 +215,10 @@ class ContainerStatus(Content, frozen=True, kw_only=True):
     connection_file: str
     log: str
     cause: str = ""
+    #: seconds of the phases of its start that are over; seconds that it is aside, None: it is not; inputs for it alone
+    start: dict[str, float] = {}
+    aside: float | None = None
+    pinned: int = 0
 
 
 class PoolStatus(Content, frozen=True, kw_only=True):

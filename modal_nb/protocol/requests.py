@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modal_nb.protocol import containers as ct
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol import objects as ob
@@ -18,6 +19,8 @@ REQUESTS: dict[str, type[ms.Content]] = {
     "pool_stats_request": ms.PoolAsk,
     "container_stop_request": ms.ContainerStop,
     "container_ask_request": ms.ContainerAsk,
+    "containers_request": ct.ContainersAsk,
+    "wait_request": ct.WaitAsk,
     "watch_request": ms.WatchAsk,
     "status_request": ms.StatusAsk,
     "supervisor_stop_request": ms.SupervisorStop,

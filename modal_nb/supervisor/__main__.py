@@ -74,6 +74,8 @@ class Supervisor:
                 reactor.streams.item,
                 reactor.outputs.shown,
                 self.fleet.stream_ended,
+                reactor.on_change,
+                loop.time,
             ),
         )
         self.gateway = reactor.gateway = Gateway(settings, loop, reception.greet, self.fleet.adopt_lease)

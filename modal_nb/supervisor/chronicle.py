@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 from modal_nb.protocol.reports import MOST_POINTS, Report, birth
@@ -14,15 +15,13 @@ from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.spec.lifecycle import CauseKind, ContainerState
 from modal_nb.supervisor.modes import modes, slots
 from modal_nb.supervisor.records import Container, Pool
+from modal_nb.supervisor.starting import PHASES, breakdown, phase
 
 #: the dead that a report still shows: so many, for so many seconds
 MOST_DEAD = 20
 DEAD_FOR = 600.0
 
-_PHASES = {
-    ContainerState.STARTING: "its process starts",
-    ContainerState.ENTERING: "imports and enter hooks",
-}
+_ON_ITS_WAY = (ContainerState.STARTING, ContainerState.ENTERING)
 
 #: container number -> MiB, and cores once two samples were taken
 Used = Mapping[int, tuple[int | None, float | None]]
@@ -121,6 +120,8 @@ class Chronicle:
                     memory=memory,
                     cpu=cpu,
                     reason=view.reason,
+                    pinned=view.pinned,
+                    aside=None if view.aside_since == inf else round(view.aside_since, 6),
                 )
 
 
@@ -137,14 +138,18 @@ def _container(
     cpu: float | None = None,
     cause: str = "",
     reason: str = "",
+    pinned: int = 0,
+    aside: float | None = None,
 ) -> dict[str, Any]:
     """One container in a report; times in the supervisor's seconds, memory in MiB, cpu in cores. ``running`` of its
-    ``slots`` are in use, by ``inputs`` inputs: all of a batch are in one.
+    ``slots`` are in use, by ``inputs`` inputs: all of a batch are in one. ``pinned``
+    inputs are for this very container; ``aside``: since when its pool does without it, because somebody looks inside.
     """
     return {
         "id": container.id,
         "state": state.value,
-        "phase": _PHASES.get(state, ""),
+        "phase": PHASES.get(phase(container), "") if state in _ON_ITS_WAY else "",
+        "start": breakdown(container),
         "since": round(since, 6),
         "born": round(container.born, 6),
         "ended": ended,
@@ -152,6 +157,8 @@ def _container(
         "running": running,
         "slots": slots,
         "inputs": inputs,
+        "pinned": pinned,
+        "aside": aside,
         "memory": memory,
         "cpu": cpu,
         "pid": container.process.pid if container.process else 0,

@@ -24,6 +24,7 @@ from modal_nb.spec import ids
 from modal_nb.spec.scaling import Autoscaler
 from modal_nb.supervisor import nested, reports
 from modal_nb.supervisor.durable import Durable
+from modal_nb.supervisor.insight import Insight
 from modal_nb.supervisor.lingering import Lingering
 from modal_nb.supervisor.opening import open_pool
 from modal_nb.supervisor.reactor import Reactor
@@ -81,6 +82,7 @@ class Handlers:
             ms.WatchAsk: self._watch_ask,
             ms.StatusAsk: self._status,
             ms.SupervisorStop: self._supervisor_stop,
+            **Insight(reactor, now).handlers,
         }
 
     def answer(self, client: Client, request: int, message: Message) -> ms.Content | None:

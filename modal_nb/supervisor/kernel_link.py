@@ -28,12 +28,17 @@ class KernelLink:
         item: Callable[[Packet], None],
         output: Callable[[Container, Packet], None],
         broke: Callable[[Container], None],
+        changed: Callable[[int], None],
+        now: Callable[[], float],
     ) -> None:
+        """``changed``: people could see a difference in this pool."""
         self._feed = feed
         self._finish = finish
         self._item = item
         self._output = output
         self._broke = broke
+        self._changed = changed
+        self._now = now
 
     def greet(self, container: Container, hello: Hello, link: Link) -> None:
         """A container has shown its token on one of its streams."""
@@ -44,6 +49,8 @@ class KernelLink:
             self._consider_ready(container)
             return
         container.call = link
+        container.greeted_at = self._now()
+        self._changed(container.pool.number)
         link.on_packet = partial(self._call, container)
         head = prefix(Kind.LOAD, len(container.pool.load), parts=container.pool.load_parts)
         link.send([head, container.pool.load])
@@ -62,8 +69,11 @@ class KernelLink:
         elif kind == Kind.PAUSE:
             paused = bool(packet.flags)
             self._feed(ev.InputPaused(container.number, packet.number, packet.extra, paused))
+        elif kind == Kind.LOADED:
+            container.loaded_at = self._now()
+            self._changed(container.pool.number)
         elif kind == Kind.READY:
-            container.ready = True
+            container.ready, container.ready_at = True, self._now()
             self._consider_ready(container)
         elif kind == Kind.START_FAILED:
             container.pool.start_failure = packet

@@ -93,10 +93,22 @@ class Reactor:
         """A CALL packet of a client; its pool must be known."""
         pool = self.pools[call.extra]
         number = self.scheduler.next_number()
-        self.inputs[number] = Held(pool, client, call.number, call.first, call.count, call.body, call.parts)
+        held = Held(pool, client, call.number, call.first, call.count, call.body, call.parts)
+        held.batch = call.flags
+        self.inputs[number] = held
         client.calls[call.number] = [number]
         arrived = ev.InputArrived(number, pool.number, client.number, call.count, call.parent, call.flags)
         self.feed(arrived)
+
+    def arrive_pinned(self, client: Client, container: Container, call: Packet) -> None:
+        """A PINNED packet of a client that may use this container."""
+        number = self.scheduler.next_number()
+        held = Held(container.pool, client, call.number, 0, 1, call.body, call.parts)
+        held.pinned = container
+        self.inputs[number] = held
+        client.calls[call.number] = [number]
+        aside = bool(call.flags & 1)
+        self.feed(ev.PinnedArrived(number, container.number, client.number, aside))
 
     def finish(self, container: int, reply: Packet, outcome: ev.Outcome) -> None:
         """A REPLY packet of a container."""
@@ -117,7 +129,7 @@ class Reactor:
         for number, held in list(self.inputs.items()):
             caller = held.client
             own = caller.container is not None and caller.container.pool is pool
-            if held.pool is not pool or held.attempt or not held.whole or own:
+            if held.pool is not pool or held.attempt or not held.whole or own or held.pinned:
                 continue
             place = {"number": held.call, "extra": pool.number, "first": held.first, "count": held.count}
             self.feed(ev.InputCancelled(number))
@@ -130,7 +142,7 @@ class Reactor:
 
     def _send(self, effect: fx.SendInput) -> None:
         held = self.inputs[effect.input]
-        held.attempt, held.container = effect.attempt, effect.container
+        held.attempt, held.container, held.sent_at = effect.attempt, effect.container, self._loop.time()
         link = self.fleet.containers[effect.container].call
         if link is None:
             return  # its end is being reported; the scheduler sends the input elsewhere then
@@ -184,7 +196,7 @@ class Reactor:
             )
             held.client.link.send([head, failure.body])
             return
-        content = reports.failure(effect, self.fleet.last_dead(held.pool.number))
+        content = reports.failure(effect, held.pinned or self.fleet.last_dead(held.pool.number))
         frames = held.pool.app.codec.pack("call_reply", content.content())
         held.client.link.send(packet(Kind.RESULT, frames, flags=Result.FAILURE, **place))
 
@@ -214,6 +226,7 @@ class Reactor:
         )
         held.count = effect.keep
         held.whole = rest.whole = False
+        rest.batch = held.batch
         self.inputs[effect.rest] = rest
         held.client.calls[held.call].append(effect.rest)
 

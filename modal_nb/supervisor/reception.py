@@ -13,6 +13,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Message, MessageRefused
 from modal_nb.protocol.kinds import load_total
 from modal_nb.protocol.stream import Kind, Packet, Result, packet
+from modal_nb.scheduler.effects import FailureKind
 from modal_nb.supervisor import reports
 from modal_nb.supervisor.gateway import Link
 from modal_nb.supervisor.handlers import Handlers
@@ -119,6 +120,8 @@ class Reception:
     def _client(self, client: Client, said: Packet) -> None:
         if said.kind in (Kind.CALL, Kind.SPAWN):
             self._call(client, said)
+        elif said.kind == Kind.PINNED:
+            self._pinned(client, said)
         elif said.kind == Kind.ATTACH:
             self._handlers.durable.attach(client, said)
         elif said.kind == Kind.CANCEL:
@@ -149,6 +152,17 @@ class Reception:
             return
         place = {"number": call.number, "extra": call.extra, "first": call.first, "count": call.count}
         client.link.send(packet(Kind.RESULT, (), flags=Result.UNKNOWN_POOL, **place))
+
+    def _pinned(self, client: Client, call: Packet) -> None:
+        """Whose container is gone, or is not theirs, is told the same; it is signed as their own calls are."""
+        container = self._reactor.fleet.containers.get(call.extra)
+        if container is not None and client.may_use(container.pool.app):
+            self._reactor.arrive_pinned(client, container, call)
+            return
+        pool = self._reactor.pools.get(call.parent)
+        codec = pool.app.codec if pool is not None and client.may_use(pool.app) else client.codec
+        frames = codec.pack("call_reply", ms.Failure(kind=FailureKind.CONTAINER_GONE.value).content())
+        client.link.send(packet(Kind.RESULT, frames, number=call.number, flags=Result.FAILURE))
 
 
 def _own(client: Client, pool: Pool) -> bool:

@@ -144,6 +144,10 @@ class Container:
     start_failed: bool = False
     served: int = 0
     gone: bool = False
+    #: its start: when its process said hello, its class was loaded, it was ready; 0.0: not yet
+    greeted_at: float = 0.0
+    loaded_at: float = 0.0
+    ready_at: float = 0.0
 
     @property
     def connection_file(self) -> Path:
@@ -167,5 +171,11 @@ class Held:
     #: the attempt that was sent last, and to which container
     attempt: int = 0
     container: int = 0
+    #: when that was
+    sent_at: float = 0.0
+    #: which batched method of the pool it calls, from 1 on; 0: none
+    batch: int = 0
+    #: it is for this very container
+    pinned: Container | None = None
     #: of a generator: how many items its reader allows in all, as it said last; 0: it has not said yet
     allowed: int = 0

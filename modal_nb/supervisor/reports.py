@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from modal_nb import exception
@@ -10,9 +11,11 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import Kind, packet
 from modal_nb.scheduler.effects import FailInput, FailureKind
+from modal_nb.scheduler.reports import ContainerView
 from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.supervisor.modes import modes
 from modal_nb.supervisor.records import App, Client, Container, Pool
+from modal_nb.supervisor.starting import breakdown
 
 _TAIL_LINES = 10
 _TAIL_BYTES = 8192
@@ -63,16 +66,19 @@ def tail(log: Path) -> list[str]:
     return lines[broken[-1] :][:_TAIL_LINES] if broken else lines[-_TAIL_LINES:]
 
 
-def container_status(container: Container, state: str, now: float) -> ms.ContainerStatus:
+def container_status(container: Container, view: ContainerView, now: float) -> ms.ContainerStatus:
     return ms.ContainerStatus(
         id=container.id,
-        state=state,
+        state=view.state.value,
         pid=container.process.pid if container.process else 0,
         age=round(now - container.born, 3),
         served=container.served,
         connection_file=str(container.connection_file),
         log=str(container.log),
         cause=container.cause.detail if container.cause else "",
+        start=breakdown(container),
+        aside=None if view.aside_since == inf else round(now - view.aside_since, 3),
+        pinned=view.pinned,
     )
 
 
@@ -89,7 +95,7 @@ def pool_status(
         autoscaler=pool.autoscaler,
         why=scheduler.why(pool.number),
         containers=[
-            container_status(containers[view.number], view.state.value, now)
+            container_status(containers[view.number], view, now)
             for view in views
             if view.number in containers
         ],

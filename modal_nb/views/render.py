@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-from modal_nb.client.facts import facts
+from modal_nb.client.facts import facts, looked_into
 from modal_nb.protocol.reports import Report
 
 #: letters of one cell
@@ -109,5 +109,5 @@ def _cells(container: dict[str, Any]) -> tuple[str, ...]:
         str(container["served"]),
         "" if memory is None else f"{memory} MiB",
         "" if cpu is None else f"{cpu:.2f} cores",
-        container["cause"] or container["reason"] or container["phase"],
+        container["cause"] or looked_into(container) or container["reason"] or container["phase"],
     )

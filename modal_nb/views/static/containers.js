@@ -1,5 +1,5 @@
 // The live list of containers: a row per container, changed in place, with its life as a lane and its buttons.
-import { age, cores, count, cut, detail, endedBadly, killQuestion, LATE, memory, stateWords, tally } from "./words.js";
+import { age, cores, count, cut, detail, endedBadly, killQuestion, LATE, memory, startWords, stateWords, tally } from "./words.js";
 import { arrange, button, element, glyph, setAttribute, setGlyph, setOff, setText, showText } from "./elements.js";
 import { askKey, isPending } from "./asks.js";
 import { isLate } from "./edits.js";
@@ -45,7 +45,8 @@ class ContainerRow {
     setAttribute(this.element, "data-bad", endedBadly(container));
     setGlyph(this.glyph, container.state);
     setText(this.state, stateWords(container));
-    showText(this.detail, detail(container), 160);
+    showText(this.detail, detail(container, this.now ?? container.aside), 160);
+    setAttribute(this.state, "title", startWords(container) || null);
     setText(this.cells.served, count(container.served));
     setText(this.cells.memory, dead ? "" : memory(container.memory));
     setText(this.cells.cpu, dead ? "" : cores(container.cpu));
@@ -60,6 +61,8 @@ class ContainerRow {
   tick(now, span) {
     this.ticked = true;
     const one = this.shown;
+    this.now = now;
+    if (one.aside !== null) showText(this.detail, detail(one, now), 160);
     const end = one.state === "dead" ? (one.ended ?? now) : now;
     setText(this.cells.age, age(end - one.born));
     this.lane.moveTo(now, span);

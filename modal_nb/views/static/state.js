@@ -21,6 +21,12 @@ function record(value) {
   return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
 }
 
+/** Seconds of the phases of a start that are over. */
+function readStart(raw) {
+  const sent = record(raw);
+  return Object.fromEntries(["launch", "imports", "enter", "total"].filter((name) => number(sent[name], null) !== null).map((name) => [name, sent[name]]));
+}
+
 /** One container with every field there, whatever was sent. */
 export function readContainer(raw) {
   const sent = record(raw);
@@ -36,6 +42,9 @@ export function readContainer(raw) {
     running: number(sent.running),
     slots: number(sent.slots, 1),
     inputs: number(sent.inputs, number(sent.running)),
+    pinned: number(sent.pinned),
+    aside: number(sent.aside, null),
+    start: readStart(sent.start),
     memory: number(sent.memory, null),
     cpu: number(sent.cpu, null),
     pid: number(sent.pid),

@@ -66,9 +66,19 @@ export function stateWords(container) {
     : container.state;
 }
 
-/** What there is to say about a container besides its state, or "". */
-export function detail(container) {
+const PHASES = { launch: "process", imports: "imports", enter: "enter hooks" };
+
+/** How long the phases of its start took, as far as they are over, or "". */
+export function startWords({ start }) {
+  const phases = Object.keys(PHASES).filter((name) => name in start).map((name) => `${PHASES[name]} ${start[name].toFixed(1)} s`).join(", ");
+  return "total" in start ? `started in ${start.total.toFixed(1)} s: ${phases}` : phases;
+}
+
+/** What there is to say about a container besides its state, or "". `clock` is the moment in the report's own seconds. */
+export function detail(container, clock = container.aside) {
   if (container.state === "dead") return container.cause;
+  if (container.aside !== null) return `aside for ${age(clock - container.aside)}: somebody looks inside`;
+  if (container.pinned && container.state !== "draining") return "taken by who looks inside";
   if (container.state === "starting" || container.state === "entering") return container.reason || container.phase;
   if (container.state === "draining") {
     return container.inputs ? `finishes ${plural(container.inputs, "input")}` : "runs its exit hooks";
@@ -91,6 +101,7 @@ export function tally(containers) {
 
 /** What the confirm of a kill says. */
 export function killQuestion(container) {
+  if (container.pinned) return `Kill ${cut(container.id, 40).text}? What somebody runs inside fails.`;
   const again = container.inputs === 1 ? "Its running input starts" : "Its running inputs start";
   return `Kill ${cut(container.id, 40).text}?` + (container.inputs ? ` ${again} again elsewhere.` : "");
 }
