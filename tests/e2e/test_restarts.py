@@ -182,11 +182,12 @@ class Outer:
 def test_a_child_that_holds_the_dead_kernel_s_connection_is_not_in_the_way(home, notebook):
     cells(notebook)
     before = token(notebook)
-    notebook.run(
-        "import multiprocessing\nchild = multiprocessing.get_context('fork').Process(target=time.sleep, args=(1000,))"
-    )
-    notebook.run("child.start()")
+    # in a session of its own: the interrupt that comes with a restart is for the kernel's whole group
+    notebook.run("def stay():\n    os.setsid()\n    time.sleep(1000)")
+    notebook.run("import multiprocessing\nfork = multiprocessing.get_context('fork')")
+    notebook.run("child = fork.Process(target=stay)\nchild.start()")
     child = psutil.Process(notebook.value("child.pid"))
+    until(lambda: os.getsid(child.pid) == child.pid)
     try:
         notebook.restart()
         cells(notebook)
