@@ -22,8 +22,11 @@ class Passing:
         self, msg_type: str, data: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[Any]
     ) -> None:
         for route in self._routes:
-            if route.out >= Out.RICH or msg_type == "stream":
-                with suppress(TypeError):  # it came as JSON
+            if msg_type == "stream":
+                stream = 2 if data["name"] == "stderr" else 1
+                self._output.put([route.call], self._name, stream, str(data["text"]).encode())
+            elif route.out >= Out.RICH:
+                with suppress(TypeError, ValueError):  # it came as JSON, and no larger
                     self._output.show(route, self._name, msg_type, data, metadata=metadata, buffers=buffers)
 
 

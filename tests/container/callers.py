@@ -108,10 +108,12 @@ class Called(Supervised):
         self.while_starting = self.until(lambda heard: heard.kind == Kind.READY)
 
     def send(
-        self, number: int, method: str, *args: Any, out: int = Out.RICH, call: str = "", flags: int = 0
+        self, number: int, method: str, *args: Any, out: int = Out.RICH, stream: bool = False, flags: int = 0
     ) -> None:
-        """One input."""
-        content = {"method": method, "call": call or f"fc-t-{number}", "first": 0, "out": int(out)}
+        """One input; ``flags``: as of its packet."""
+        content = {"method": method, "call": f"fc-t-{number}", "first": 0, "out": int(out)}
+        if stream:
+            content["stream"] = True
         if not out:
             del content["out"]
         frames = self.codec.pack("call_request", content, payload.dumps_arguments(args, {}))

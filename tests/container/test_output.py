@@ -68,6 +68,17 @@ class Printing:
         sys.stdout.write("\rbar 100%")
 
     @method
+    def items(self):
+        for number in range(2):
+            print("makes", number)
+            yield number
+
+    @method
+    def together(self, values):
+        print(len(values), "at once")
+        return values
+
+    @method
     def fork(self):
         child = os.fork()
         if not child:
@@ -131,6 +142,29 @@ def test_a_flood_is_cut_and_a_line_says_by_how_much(called):
     text = text_of(heard, "stdout")
     assert 200_000 < len(text) < 400_000
     assert "line      0" in text
+
+
+def test_what_a_generator_prints_comes_before_its_item(called):
+    container = called(Printing)
+    heard = container.call(1, "items", stream=True)
+    assert [one.text or one.kind for one in heard] == [
+        "makes 0\n",
+        Kind.ITEM,
+        "makes 1\n",
+        Kind.ITEM,
+        Kind.REPLY,
+    ]
+
+
+def test_what_a_batch_prints_is_said_to_each_of_its_callers(called):
+    container = called(Printing, batched=["together"])
+    container.send(1, "together", "a", flags=2)
+    container.send(2, "together", "b", flags=1)
+    heard = container.until_reply(2)
+    for number in (1, 2):
+        own = [one for one in heard if one.packet.number == number]
+        assert text_of(own) == "2 at once\n"
+        assert own[-1].kind == Kind.REPLY
 
 
 def test_a_forked_child_says_nothing(called):
