@@ -1,7 +1,8 @@
 """Whether code of an input finds a shell of IPython: called from a notebook it does, and the kernel comes up for it.
 
 ``display()``, ``get_ipython()``, figures and widgets all ask IPython whether there is a shell. Called from a notebook,
-there is one: that of this container's own kernel. Called from elsewhere, code behaves as it does in a script.
+there is one: that of this container's own kernel. Where no notebook has called, code behaves as it does in a script.
+Once there is a shell it is there for all, because libraries remember whether there was one.
 """
 
 from __future__ import annotations
@@ -81,8 +82,7 @@ class Presence:
         def initialized(cls: Any) -> bool:
             if process.container_id is None:  # a forked child: the channels are its parent's
                 return False
-            if audience(self._output) is not None and not self.ensure():
-                return False
+            self.ensure()
             return bool(stock(cls))
 
         shell_class.initialized = classmethod(initialized)

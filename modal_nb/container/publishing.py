@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ipykernel.displayhook import ZMQShellDisplayHook
@@ -71,6 +72,9 @@ class ContainerDisplayHook(ZMQShellDisplayHook):
 
 def show(viewers: Audience, msg_type: str, content: dict[str, Any], **rest: Any) -> None:
     """Send it; what cannot travel costs a line on stderr, not the call."""
+    if not viewers.rich and "transient" in content:
+        _print(content)
+        return
     text = (content.get("data") or {}).get("text/plain", "") if "transient" in content else ""
     try:
         viewers.show(msg_type, _json(content), text=str(text), **rest)
@@ -78,6 +82,12 @@ def show(viewers: Audience, msg_type: str, content: dict[str, Any], **rest: Any)
         line = f"[modal_nb cannot send this {_what(msg_type, content)} to the notebook: {error}]\n"
         for route in viewers.routes:
             viewers.output.put([route.call], viewers.input, 2, line.encode())
+
+
+def _print(content: dict[str, Any]) -> None:
+    """As in a script. Below of what libraries redirect: their ``print`` may come here."""
+    if sys.__stdout__ is not None:
+        sys.__stdout__.write(f"{content['data'].get('text/plain', '')}\n")
 
 
 def _json(content: dict[str, Any]) -> Any:

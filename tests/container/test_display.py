@@ -125,7 +125,6 @@ def test_called_from_a_notebook_there_is_its_shell(called):
     name, has_section, parent = value(container.call(1, "shell")[-1])
     assert (name, has_section) == ("ZMQInteractiveShell", True)
     assert parent.startswith("test_")
-    assert value(container.call(2, "no_shell", out=Out.TEXT)[-1]) == "None"
 
 
 def test_where_no_notebook_has_called_the_name_of_the_shell_is_not_defined(called):
@@ -171,6 +170,14 @@ def test_displays_come_with_the_text_around_them(called):
     assert first.data["data"] == {"text/plain": "a thing", "text/html": "<b>thing</b>"}
     assert first.data["transient"] == update.data["transient"] == {"display_id": "one"}
     assert clear.data == {"wait": True}
+
+
+def test_who_calls_after_a_notebook_sees_text(called):
+    container = called(Showing)
+    container.call(1, "show")
+    heard = container.call(2, "woven", out=Out.TEXT)
+    assert (text_of(heard), shown(heard)) == ("a thing\n", [])
+    assert shown(container.call(3, "show", out=Out.NONE)) == []
 
 
 def test_a_terminal_sees_the_repr(called):
