@@ -48,6 +48,14 @@ function enter(name, text) {
   field(name).dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
 }
 
+test("a container that is aside says since when, and on its state how its start went", () => {
+  const start = { launch: 0.3, imports: 2, enter: 1, total: 3.3 };
+  show(report(pool({ now: 1000, containers: [container("ct-1", { state: "busy", running: 1, pinned: 1, aside: 940, start })] })));
+  vi.advanceTimersByTime(600);
+  expect(row("ct-1").querySelector(".mnb-detail").textContent).toMatch(/^aside for 1 m 0\d s: somebody looks inside$/);
+  expect(row("ct-1").querySelector(".mnb-state-word").title).toBe("started in 3.3 s: process 0.3 s, imports 2.0 s, enter hooks 1.0 s");
+});
+
 describe("states of the panel", () => {
   test("asks for everything when it is shown", () => {
     show(report());

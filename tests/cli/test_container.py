@@ -53,11 +53,11 @@ def container(talker, home):
 
 def test_list_shows_the_containers_of_all_apps(container, home):
     (header, row) = modal_nb("container", "list").stdout.splitlines()
-    assert header.split() == ["container", "app", "class", "state", "age", "s", "inputs", "pid"]
+    assert header.split() == ["container", "app", "class", "state", "age", "s", "start", "s", "inputs", "pid"]
     (told,) = json.loads(modal_nb("container", "list", "--json").stdout)
     (found,) = home.containers("Talker")
     assert row.split()[:4] == [container, "contained", "Talker", "idle"]
-    assert row.split()[5:] == [str(found.served), str(found.pid)]
+    assert row.split()[5:] == [f"{found.start['total']:.1f}", str(found.served), str(found.pid)]
     assert (told["id"], told["app"], told["class"], told["pid"]) == (
         container,
         "contained",

@@ -263,3 +263,11 @@ def test_a_hostile_name_of_an_app_is_text(hostile):
 def test_an_empty_panel_says_so_and_a_disconnected_one_says_why():
     assert "no container yet" in render.page("x", state())
     assert "it is gone" in render.page("x", state(report(), connection="lost", message="it is gone"))
+
+
+def test_a_container_that_somebody_looks_into_says_so():
+    aside = container("ct-4-abcdef", state="busy", running=1, pinned=1, aside=15.0)
+    taken = container("ct-5-abcdef", state="busy", running=1, pinned=1)
+    texts = Reader(render.page("Forest", state(report(containers=[aside, taken])))).texts
+    assert "aside: somebody looks inside" in texts
+    assert "taken by who looks inside" in texts
