@@ -141,5 +141,10 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """``%load_ext modal_nb``: the magics ``%%container``, ``%modal``, and ``%debug`` in containers."""
+    import_module("modal_nb.views.magics").load(ipython)
+
+
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]

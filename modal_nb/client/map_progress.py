@@ -75,3 +75,4 @@ class MapProgress:
         self._counts.seconds = time.monotonic() - self._began
         if self._board.used:
             self._board.show(line(self._label, self._counts), bar(self._label, self._counts))
+            screens.output.settle()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modal_nb.client import notebook
 from modal_nb.client import session as sessions
+from modal_nb.client.introspect import shell_here
 from modal_nb.client.link import Link
 from modal_nb.client.pool import Pool
 from modal_nb.exception import ExecutionError, NotFoundError
@@ -131,6 +132,7 @@ def current(app: App) -> RunningApp:
             running = start(app, lingers=True)
             app._running.insert(0, running)  # noqa: SLF001 - the app keeps what runs of it for this module
             atexit.register(_stop_at_exit, running)
+            shell_here().extension_manager.load_extension("modal_nb")
         return running
 
 

@@ -63,7 +63,7 @@ class Session:
         self.kept, self.watching = Kept(), Watching(self)
         self._returned = Returned(self)
         self.relay = Relay(self)
-        self.ticker = Ticker(self, lambda _: {})
+        self.ticker = Ticker(self)
         self.held = Held(self.relay.over, self.ticker)
 
     # -- requests -----------------------------------------------------------------------------------------------

@@ -9,14 +9,17 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from modal_nb.client.boards import Board
 from modal_nb.client.calls import Call
 from modal_nb.client.link import LinkLost
 from modal_nb.client.screens import Screen
+from modal_nb.client.waits import sentence
 from modal_nb.exception import Error
+from modal_nb.protocol.containers import WaitAsk, WaitTold
+from modal_nb.spec.cls_spec import label_of
 
 if TYPE_CHECKING:
     from modal_nb.client.session import Session
@@ -32,9 +35,6 @@ _EMPTY = 4
 #: calls that are looked at, the oldest first
 _MOST = 200
 
-#: of each call, by its reference, why it waits: a sentence, empty where it runs
-Why = Callable[[list[Call]], dict[int, str]]
-
 
 class Long(Protocol):
     """Something that goes on for a while, a ``.map``."""
@@ -46,9 +46,8 @@ class Long(Protocol):
 class Ticker:
     """``awake`` is looked at for each call; ``wake`` is called when it is False and somebody looks."""
 
-    def __init__(self, session: Session, why: Why) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self.why = why
         self.awake = False
         self._event = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,6 +65,19 @@ class Ticker:
                 self._thread = threading.Thread(target=self._run, name="modal_nb-ticker", daemon=True)
                 self._thread.start()
             self._event.set()
+
+    def why(self, calls: Sequence[Call]) -> dict[int, str]:
+        """Of each call that waits, by its reference, for what: a sentence. What runs is left out."""
+        link = self._session.linked()
+        if link is None:
+            return {call.number: "waits for a new supervisor" for call in calls}
+        told, _ = link.ask(WaitAsk(calls=[call.number for call in calls]), WaitTold)
+        labels = {call.number: label_of(call.pool.spec.service, call.method) for call in calls}
+        return {
+            wait.call: f"{labels[wait.call]}: {sentence(wait)}"
+            for wait in told.waits
+            if wait.state != "running"
+        }
 
     def begin(self, one: Long) -> None:
         self._long.append(one)
@@ -107,17 +119,22 @@ class Ticker:
 
     def _say(self, slow: list[Call]) -> None:
         whys = self.why(slow) if slow else {}
-        said: dict[Screen, list[str]] = {}
+        said: dict[Screen, dict[str, list[str]]] = {}
         for call in slow:
             why = whys.get(call.number)
             if why and call.screen is not None:
-                lines = said.setdefault(call.screen, [])
-                if why not in lines:
-                    lines.append(why)
+                label = label_of(call.pool.spec.service, call.method)
+                said.setdefault(call.screen, {}).setdefault(label, []).append(why)
         for screen in [screen for screen in self._boards if screen not in said]:
             self._boards.pop(screen).clear()
-        for screen, lines in said.items():
+        for screen, found in said.items():
             board = self._boards.get(screen)
             if board is None:
                 board = self._boards[screen] = Board(screen)
-            board.show("\n".join(lines[:8]))
+            board.show("\n".join(_line(label, whys) for label, whys in found.items()))
+
+
+def _line(label: str, whys: Sequence[str]) -> str:
+    """Of several calls of a method the one that comes next."""
+    others = len(whys) - 1
+    return f"{label}: {whys[0]}" + (f" (and {others:,} more of its calls)" if others else "")

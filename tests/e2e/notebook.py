@@ -88,6 +88,13 @@ class Notebook:
         """Start a cell and do not wait; ``finish`` does."""
         return self.client.execute(code, stop_on_error=False)  # what follows is not thrown away
 
+    def await_begin(self, asked: str) -> None:
+        """Returns when the cell runs, so that an interrupt is for it."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=WAIT)
+            if message["msg_type"] == "execute_input" and message["parent_header"].get("msg_id") == asked:
+                return
+
     def finish(self, asked: str) -> dict[str, Any]:
         """The reply to a cell that was begun; raises CellFailed."""
         while True:
