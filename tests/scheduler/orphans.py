@@ -97,6 +97,8 @@ class Orphans:
             over, lives = now > until + EPS, self._lives(app)
             if app in self.forsaken:
                 self.demand(not (over and lives), f"app {app} lingers for ever")
+                kept = [pool.number for pool in ledger.apps[app].pools.values() if pool.warm] if lives else []
+                self.demand(not kept, f"pools {kept} of app {app} keep a minimum for nobody")
                 continue
             self.demand(lives or app in self.ended, f"app {app} ended although its notebook is back")
             for pool in ledger.apps[app].pools.values() if lives else ():
