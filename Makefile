@@ -72,8 +72,9 @@ test-system: $(VENV)/.system ## the notebooks and the panel in a real Chromium (
 	@$(BIN)/python -m pytest tests/system $(ARGS)
 
 .PHONY: picture
-picture: $(VENV)/.system ## the README's picture of the panel, from a real JupyterLab (needs Chromium)
+picture: $(VENV)/.system ## the README's pictures, from a real front end (needs Chromium)
 	@$(BIN)/python -m tests.system.picture
+	@$(BIN)/python -m tests.system.picture_remote
 
 .PHONY: panel-load
 panel-load: $(VENV)/.system ## what a panel costs its page at 1,000 inputs/s (some 12 minutes; needs Chromium)

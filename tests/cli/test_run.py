@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from subprocess import PIPE
@@ -191,7 +192,8 @@ def test_an_exception_of_the_user_is_a_traceback_of_user_code(run):
         "fail",
         "divide",
     ]
-    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert lines[-2] == "ZeroDivisionError: division by zero"
+    assert re.fullmatch(r"Raised in ct-\S+ while running Failing\.fail \(in-\S+\)\.", lines[-1])
     direct = run("served.py::Failing.fail", "--x", "0")
     assert [line.split(", in ")[1] for line in direct.stderr.splitlines() if line.startswith("  File ")] == [
         "fail",
