@@ -62,8 +62,10 @@ _cells = _Cells()
 
 def shell_here() -> Any:
     """The IPython shell of this process, or None; never imports IPython."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    # not by IPython.get_ipython: with two imports and a module's __getattr__ it takes as long as a call's signature
+    module = sys.modules.get("IPython.core.interactiveshell")
+    shell_class = getattr(module, "InteractiveShell", None)
+    return shell_class.instance() if shell_class is not None and shell_class.initialized() else None
 
 
 def cells_run() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import secrets
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -171,8 +170,7 @@ class Declared:
 
 def in_ipython() -> bool:
     """Whether this process is an IPython shell or a notebook kernel."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and ipython.get_ipython() is not None
+    return shell_here() is not None
 
 
 def _stop_at_exit(running: RunningApp) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from modal_nb.client.introspect import shell_here
 from modal_nb.client.labelled import Labelled
 from modal_nb.client.surfaces import CellSurface, PassingSurface, Surface, TerminalSurface
 from modal_nb.protocol.allowance import Allowance
@@ -172,8 +173,7 @@ def here() -> Screen | None:
     if process.link is not None:
         passing = process.pass_on()
         return None if passing is None else Screen(PassingSurface(passing))
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
+    shell = shell_here()
     if shell is None:
         return _terminal
     kernel = getattr(shell, "kernel", None)
