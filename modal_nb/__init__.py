@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from modal_nb.client.showing import panel
     from modal_nb.client.typed import Function, FunctionCall
     from modal_nb.exception import Error
-    from modal_nb.runtime.context import current_function_call_id, current_input_id, is_local
+    from modal_nb.runtime.context import current_function_call_id, current_input_id, interact, is_local
     from modal_nb.spec.image import Image
     from modal_nb.spec.network import Proxy
     from modal_nb.spec.overrides import UNSET
@@ -83,6 +83,7 @@ __all__ = [
     "exception",
     "exit",
     "fastapi_endpoint",
+    "interact",
     "is_local",
     "method",
     "panel",
@@ -118,6 +119,7 @@ _HOMES = {
     "enter": "client.decorators",
     "exit": "client.decorators",
     "fastapi_endpoint": "client.decorators",
+    "interact": "runtime.context",
     "is_local": "runtime.context",
     "method": "client.decorators",
     "panel": "client.showing",

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from modal_nb.exception import InvalidError
+
 _input_id: ContextVar[str | None] = ContextVar("modal_nb_input_id", default=None)
 #: the supervisor's number of the input; 0: none
 _input_number: ContextVar[int] = ContextVar("modal_nb_input_number", default=0)
@@ -100,6 +102,21 @@ def load_faces() -> None:
 def is_local() -> bool:
     """False only in the process of a container itself; True in notebooks and in its subprocesses."""
     return process.container_id is None
+
+
+def interact() -> None:
+    """Called in a container before code that asks people; as Modal's. Here questions work without it.
+
+    InvalidError outside of a container, and where nobody looks who could answer.
+    """
+    if is_local():
+        raise InvalidError(
+            "interact() is for code in containers: here input() and breakpoint() work as they are"
+        )
+    if process.pass_on() is None:
+        raise InvalidError(
+            "nobody can answer here: call the method from a notebook, or inside `with modal.enable_output():`"
+        )
 
 
 def current_input_id() -> str | None:

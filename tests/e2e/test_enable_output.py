@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
+import modal_nb as modal
 from tests.e2e import script
 
 TEXT = """
@@ -27,6 +30,11 @@ class Model:
     @modal.method()
     def ask(self):
         return input("name? ")
+
+    @modal.method()
+    def interact(self):
+        modal.interact()
+        return input("age? ")
 
 def main():
     with app.run():
@@ -73,3 +81,12 @@ def test_where_nobody_looks_input_says_what_to_do(home, tmp_path):
     _, errors, code = run(home, tmp_path, "Model().ask.remote()", enabled=False, typed="Ada\n")
     assert code == 1
     assert "enable_output" in errors
+
+
+def test_interact_is_for_containers_whose_caller_looks(home, tmp_path):
+    printed, errors, _ = run(home, tmp_path, "print('so', Model().interact.remote())", typed="36\n")
+    assert printed.endswith("age? so 36\n"), errors
+    _, errors, code = run(home, tmp_path, "Model().interact.remote()", enabled=False)
+    assert (code, "enable_output" in errors) == (1, True)
+    with pytest.raises(modal.exception.InvalidError, match="for code in containers"):
+        modal.interact()
