@@ -18,11 +18,14 @@ class Board:
         self._key = f"modal_nb-{os.getpid()}-{next(_ids)}"
         self._shown = ("", "")
 
-    def show(self, text: str, html: str = "") -> None:
-        """``html`` where there is a front end for it; it must be inert. Empty text takes the board away."""
-        if (text, html) != self._shown:
+    def show(self, text: str, html: str = "", *, last: bool = False) -> None:
+        """``html`` where there is a front end for it; it must be inert. Empty text takes the board away. ``last``: what
+        it says is true for ever, and stays.
+        """
+        if (text, html) != self._shown or last:
             self._shown = (text, html)
-            self._screen.add(Piece("", "board", {"key": self._key, "text": text, "html": html}, {}, []))
+            data = {"key": self._key, "text": text, "html": html, "last": last}
+            self._screen.add(Piece("", "board", data, {}, []))
 
     def clear(self) -> None:
         """It is not true any more."""

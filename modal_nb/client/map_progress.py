@@ -74,5 +74,5 @@ class MapProgress:
         self._counts.end = how
         self._counts.seconds = time.monotonic() - self._began
         if self._board.used:
-            self._board.show(line(self._label, self._counts), bar(self._label, self._counts))
+            self._board.show(line(self._label, self._counts), bar(self._label, self._counts), last=True)
             screens.output.settle()

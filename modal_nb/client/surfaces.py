@@ -35,8 +35,8 @@ class Surface(Protocol):
     def show(self, msg_type: str, data: Data, metadata: Data, buffers: Sequence[Frame]) -> None:
         """A message of Jupyter's iopub channel."""
 
-    def board(self, key: str, text: str, html: str) -> None:
-        """Write this in the place of what had the same key; empty: nothing."""
+    def board(self, key: str, text: str, html: str, *, last: bool) -> None:
+        """Write this in the place of what had the same key; empty: nothing. ``last``: it stays."""
 
 
 class CellSurface:
@@ -81,7 +81,7 @@ class CellSurface:
         elif msg_type.startswith("comm_"):  # the captured view of a widget needs it
             self._send(msg_type, data, metadata, buffers)
 
-    def board(self, key: str, text: str, html: str) -> None:
+    def board(self, key: str, text: str, html: str, *, last: bool) -> None:
         data = {"text/plain": text, "text/html": html or _plain(text)}
         msg_type = "update_display_data" if key in self._boards else "display_data"
         self._boards.add(key)
@@ -135,11 +135,14 @@ class TerminalSurface:
         if text:
             self.write("stdout", f"{text}\n")
 
-    def board(self, key: str, text: str, html: str) -> None:
+    def board(self, key: str, text: str, html: str, *, last: bool) -> None:
         self._wipe()
         self._boards.pop(key, None)
-        if text:
-            self._boards[key] = shown(" | ".join(text.splitlines()))
+        line = shown(" | ".join(text.splitlines()))
+        if last:
+            sys.stderr.write(f"{line}\n")
+        elif text:
+            self._boards[key] = line
         self._rewrite()
 
     def _wipe(self) -> None:
@@ -171,7 +174,7 @@ class PassingSurface:
             shown = {kind: value for kind, value in data.get("data", {}).items() if kind != _WIDGET}
             self._passing.show(msg_type, {**data, "data": shown}, dict(metadata), buffers)
 
-    def board(self, key: str, text: str, html: str) -> None:
+    def board(self, key: str, text: str, html: str, *, last: bool) -> None:
         """Nobody looks here."""
 
 

@@ -28,7 +28,7 @@ class Page:
     def show(self, msg_type, data, metadata, buffers):
         self.shown.append((msg_type, data))
 
-    def board(self, key, text, html):
+    def board(self, key, text, html, *, last):
         self.shown.append(("board", text))
 
 
@@ -102,3 +102,13 @@ def test_a_script_shows_only_what_it_asked_for():
         assert found == [screens.here()]
     assert screens.here() is None
     assert screens.progress
+
+
+def test_the_last_line_of_a_terminal_is_written_anew_and_in_the_end_stays(monkeypatch):
+    page = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", page)
+    terminal = TerminalSurface()
+    terminal.board("one", "1 of 2", "", last=False)
+    terminal.board("one", "2 of 2", "", last=False)
+    terminal.board("one", "2 done", "", last=True)
+    assert page.getvalue() == "1 of 2\r\x1b[2K2 of 2\r\x1b[2K2 done\n"
