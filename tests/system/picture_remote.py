@@ -8,15 +8,15 @@ from __future__ import annotations
 import sys
 
 import nbformat
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.house.tree import ROOT
-from tests.system.lab import Lab, chromium, running_lab
+from tests.system.lab import Lab
 from tests.system.panel_page import NotebookPage
+from tests.system.picture import make
 
 PICTURE = ROOT / "docs" / "remote.png"
 NOTEBOOK = ROOT / "notebooks" / "08_see_and_debug.ipynb"
-MOST_BYTES = 250_000
 SIZE = {"width": 900, "height": 2400}
 #: what the picture shows, by a word of each cell
 SHOWN = ("model.train.remote", "model.plot.remote", "model.browse.remote", "%%container model\nright")
@@ -55,15 +55,5 @@ def take(browser: Browser, lab: Lab) -> None:
     page.end()
 
 
-def main() -> int:
-    with running_lab() as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**chromium())
-        take(browser, lab)
-        browser.close()
-    size = PICTURE.stat().st_size
-    print(f"{PICTURE.relative_to(ROOT)}: {size / 1000:.0f} kB (at most {MOST_BYTES / 1000:.0f})")
-    return int(size > MOST_BYTES)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make(PICTURE, take))
