@@ -165,6 +165,9 @@ output = _Output()
 #: of this process, while ``enable_output`` or a terminal IPython shows things
 _terminal: Screen | None = None
 _cell: Screen | None = None
+#: by the request that runs the cell
+_cells: dict[str, Screen] = {}
+_MOST_CELLS = 64
 
 
 def here() -> Screen | None:
@@ -184,9 +187,19 @@ def here() -> Screen | None:
     parent = kernel.get_parent()
     if not parent:
         return None
-    found = _cell
+    if _cell is None or not _cell.surface.is_now(kernel, parent):  # type: ignore[attr-defined]
+        _cell = _cell_of(kernel, parent)
+    return _cell
+
+
+def _cell_of(kernel: Any, parent: dict[str, Any]) -> Screen:
+    """Cells take turns where they await: each finds its own again."""
+    key = str(parent.get("header", {}).get("msg_id"))
+    found = _cells.get(key)
     if found is None or not found.surface.is_now(kernel, parent):  # type: ignore[attr-defined]
-        found = _cell = Screen(CellSurface(kernel, parent))
+        found = _cells[key] = Screen(CellSurface(kernel, parent))
+        if len(_cells) > _MOST_CELLS:
+            _cells.pop(next(iter(_cells)))
     return found
 
 
