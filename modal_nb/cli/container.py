@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -83,15 +84,19 @@ def execute(
 ) -> None:
     """Run Python code in a live container, where `self` is the object that serves; prints as a notebook does.
 
-    It runs between two inputs, or beside those that are awaited. Exit code 1 when it raises.
+    It runs between two inputs, or beside those that are awaited. Exit code 1 when it raises. Without code, in a
+    terminal: an IPython console there (leave it with `exit(keep_kernel=True)`).
     """
     text = command or " ".join(code or ())
-    if not text.strip() or (command and code):
+    people = not text.strip() and not command and not code and sys.stdin.isatty()
+    if not people and (not text.strip() or (command and code)):
         raise Misuse("say once what to run: modal-nb container exec ID -c 'CODE'")
     from modal_nb.cli import kernel  # noqa: PLC0415 - 0.2 s for Jupyter's client
 
     asked = link()
     found = container_named(asked, identity).container
+    if people:
+        raise typer.Exit(kernel.console(found.connection_file, "-c"))
     if not kernel.run_code(found, text, lambda: alive(asked, found.id)):
         raise typer.Exit(1)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import queue
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +13,7 @@ from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from modal_nb.cli.misuse import Misuse
 from modal_nb.exception import ContainerCrashedError
 from modal_nb.protocol import messages as ms
 
@@ -40,6 +43,23 @@ def run_code(container: ms.ContainerStatus, code: str, alive: Callable[[], bool]
             cell.interrupt()
             raise
         return not cell.failed
+
+
+def console(connection_file: str, instead: str) -> int:
+    """An IPython console in this terminal; its exit code. Misuse as ``check_console``."""
+    check_console(instead)
+    return subprocess.run(
+        [sys.executable, "-m", "jupyter_console", "--existing", connection_file], check=False
+    ).returncode
+
+
+def check_console(instead: str) -> None:
+    """Misuse where jupyter-console is not installed; ``instead``: the option that runs code without it."""
+    if importlib.util.find_spec("jupyter_console") is None:
+        raise Misuse(
+            f"a console needs jupyter-console: {sys.executable} -m pip install jupyter-console; "
+            f"or run code without it: {instead} CODE"
+        )
 
 
 class Cell:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import subprocess
-import sys
 import threading
 from typing import Annotated
 
 import typer
 
 from modal_nb.cli import traces
-from modal_nb.cli.kernel import run_code
+from modal_nb.cli.kernel import check_console, console, run_code
 from modal_nb.cli.loading import IsModule, Target, load
-from modal_nb.cli.misuse import Misuse
 from modal_nb.cli.output import commands, doing
 from modal_nb.cli.run import REST, Arguments, run_name
 from modal_nb.cli.supervision import containers
@@ -53,18 +49,10 @@ def shell(target: Target, arguments: Arguments = None, *, cmd: Code = None, modu
             return
         text = cmd or values.pop(_CODE.name)
         if text is None:
-            _check_console()
+            check_console("--cmd")
         with found.app.run(name=run_name(found.app, loaded)):
             code = _attach(found.instance(values), text)
     raise typer.Exit(code)
-
-
-def _check_console() -> None:
-    if importlib.util.find_spec("jupyter_console") is None:
-        raise Misuse(
-            f"a shell needs jupyter-console, which is not installed: {sys.executable} -m pip install jupyter-console; "
-            "or run code without it: --cmd CODE"
-        )
 
 
 def _attach(obj: Obj, code: str | None) -> int:
@@ -74,8 +62,7 @@ def _attach(obj: Obj, code: str | None) -> int:
     if code is not None:
         pool = bind(obj)
         return 0 if run_code(container, code, lambda: _lives(pool, container)) else 1
-    console = [sys.executable, "-m", "jupyter_console", "--existing", container.connection_file]
-    return subprocess.run(console, check=False).returncode
+    return console(container.connection_file, "--cmd")
 
 
 def _bring_up(obj: Obj) -> ms.ContainerStatus:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from modal_nb.client import conditions, subject
+from modal_nb.client import attachment, conditions, subject, visits
 from modal_nb.client.dual import dual
 
 if TYPE_CHECKING:
+    from modal_nb.client.attachment import Attachment
     from modal_nb.client.cards import Card
     from modal_nb.client.method import Function
     from modal_nb.client.obj import Obj
@@ -35,12 +36,23 @@ class Shown:
 
 
 class ObjFaces:
-    """``obj.panel()`` and ``obj.wait_for()``: looked up only after the names of the user's class."""
+    """``obj.panel()``, ``wait_for()`` and ``attach()``: looked up only after the names of the user's class."""
 
-    NAMES = ("panel", "wait_for")
+    NAMES = ("attach", "panel", "wait_for")
 
     def __init__(self, obj: Obj) -> None:
+        self._obj = obj
         self._subject = subject.of_obj(obj)
+
+    def attach(self, container: str = "") -> Attachment:
+        """One of this instance's containers as a Jupyter kernel: connection file, console command, client.
+
+        From then on a Jupyter server that allows external kernels lists it: for consoles, notebooks and the debugger of
+        JupyterLab. ``container``: this one ("ct-..."); default: an idle one, else a busy one.
+        NotFoundError where there is none: nothing is started.
+        """
+        (place,) = visits.places(self._obj, container)
+        return attachment.attach(place)
 
     def panel(self) -> Panel:
         """A live panel of this instance's containers, with their autoscaler's controls.

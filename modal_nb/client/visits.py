@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from modal_nb.client import binding, pinned
 from modal_nb.client import session as sessions
-from modal_nb.client.cls import Cls
-from modal_nb.client.obj import Obj
 from modal_nb.client.pool import Pool
-from modal_nb.exception import InvalidError, NotFoundError
+from modal_nb.exception import NotFoundError
 from modal_nb.protocol.containers import ContainersAsk, ContainersFound, FoundContainer
 from modal_nb.protocol.guests import CELL, COROUTINE_CELL, POST_MORTEM
 from modal_nb.runtime.whereabouts import Where
+
+if TYPE_CHECKING:
+    from modal_nb.client.obj import Obj
 
 #: seconds without a command after which a debugger in a container is left
 PATIENCE = 1800.0
@@ -39,22 +40,12 @@ class Place:
         pinned.call(self.pool, self.found.number, POST_MORTEM, (input_id, patience), aside=True)
 
 
-def places(target: Any, container: str = "", *, everywhere: bool = False) -> list[Place]:
-    """The containers meant: of an instance, or of a class without parameters, or the one with this id.
+def places(obj: Obj, container: str = "", *, everywhere: bool = False) -> list[Place]:
+    """The containers of an instance: one, an idle one if there is one; or that with this id; or all of them.
 
-    One of them, an idle one if there is one, unless ``everywhere``. InvalidError for another target, NotFoundError
-    where there is no such container.
+    NotFoundError where there is none.
     """
-    if isinstance(target, str):
-        return [_by_id(target)]
-    if isinstance(target, Cls):
-        target = target()
-    if not isinstance(target, Obj):
-        raise InvalidError(
-            f"{target!r} has no containers: name an instance such as `model`, a class without parameters, or the id of "
-            "a container, ct-..."
-        )
-    pool = binding.bind(target)
+    pool = binding.bind(obj)
     found = [place for place in of_pool(pool) if place.found.state in _SERVING]
     service = pool.spec.service
     if container:
@@ -81,7 +72,8 @@ def where_failed(where: Where) -> Place | None:
     return next((place for place in _all() if place.found.id == where.container), None)
 
 
-def _by_id(container: str) -> Place:
+def by_id(container: str) -> Place:
+    """NotFoundError for a container that does not live, or is not of an app of this process."""
     found = next((place for place in _all() if place.found.id == container), None)
     if found is None:
         raise NotFoundError(

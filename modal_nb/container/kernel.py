@@ -18,7 +18,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from modal_nb.container import breakpoints
+from modal_nb.container import breakpoints, cell_files
 from modal_nb.container.attach import Attachment
 from modal_nb.container.audience import audience
 from modal_nb.container.publishing import ContainerDisplayHook, ContainerDisplayPublisher
@@ -228,6 +228,7 @@ def start_channels(attachment: Attachment) -> ContainerApp:
             above.buffer = below.buffer  # type: ignore[misc]
     attachment.interrupts.cells = frozenset(handler.__code__ for handler in _INTERRUPTIBLE)
     app.kernel.start()
+    cell_files.write(type(attachment.user_ns.get("self")).__name__)
     breakpoints.outrank(lambda: bool(getattr(app.kernel.debugger, "is_started", False)))
     return app
 

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from modal_nb.client import imports, visits
+from modal_nb.client import imports, targets, visits
 from modal_nb.exception import Error
 from modal_nb.runtime import whereabouts
 from modal_nb.views.remote_completion import RemoteCompletion
@@ -44,7 +44,7 @@ class ContainerMagics(Magics):
         said = parse_argstring(self.container, line)
         target = said.target if said.target.startswith("ct-") else self._shell.ev(said.target)
         is_async = self._shell.should_run_async(cell, transformed_cell=self._shell.transform_cell(cell))
-        for place in _usage(lambda: visits.places(target, said.container, everywhere=said.all)):
+        for place in _usage(lambda: targets.places(target, said.container, everywhere=said.all)):
             place.run_cell(cell, is_async=is_async)
 
     @line_magic

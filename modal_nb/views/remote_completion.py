@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from modal_nb.client import visits
+from modal_nb.client import targets
 
 _FIRST = re.compile(r"%%container\s+(?P<target>\S+)[^\n]*\n")
 #: seconds that a container may take; one that is busy does not answer
@@ -42,7 +42,7 @@ class RemoteCompletion:
             return []
         body = cell[first.end() :]
         try:
-            place = visits.places(self._shell.ev(first["target"]))[0]
+            place = targets.places(self._shell.ev(first["target"]))[0]
             asked = self._client(place.found.connection_file)
             content = asked.complete(body, len(body), reply=True, timeout=_PATIENCE)["content"]
         except Exception:  # noqa: BLE001 - whatever it is: a person types, and there is no completion
