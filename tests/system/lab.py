@@ -24,7 +24,14 @@ LAB_SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     f"{APPUTILS}notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-OPTIONS = ("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0")
+OPTIONS = (
+    "--no-browser",
+    "--allow-root",
+    "--ServerApp.ip=127.0.0.1",
+    "--ServerApp.port=0",
+    # containers that were attached to
+    "--ServerApp.allow_external_kernels=True",
+)
 START_S = 60
 
 
