@@ -290,7 +290,7 @@ def test_a_panel_goes_on_over_the_end_of_a_supervisor_and_starts_none(home, name
         home.folder, f"import modal_nb as m; m.Cls.from_name({name!r}, 'Till')(currency='SEK').sell.remote(3)"
     )
     until(lambda: [r["parameters"] for r in subscription.seen().reports.values()] == ["currency='SEK'"])
-    assert (subscription.seen().connection, subscription.seen().message) == ("connected", "")
+    until(lambda: (subscription.seen().connection, subscription.seen().message) == ("connected", ""))
     until(lambda: "Door" in [report["service"] for report in everything.seen().reports.values()])
     subscription.close()
     everything.close()
