@@ -16,6 +16,7 @@ from typing import Any
 from modal_nb.container.arrivals import Act, Arrivals
 from modal_nb.container.attach import Attachment
 from modal_nb.container.audience import audience
+from modal_nb.container.bars import Bars
 from modal_nb.container.figures import Figures
 from modal_nb.container.output import Output
 from modal_nb.runtime.context import process
@@ -40,6 +41,7 @@ class Presence:
         acts: dict[str, Act] = {
             "IPython.core.interactiveshell": self._patch_shell,
             "comm": self._patch_comm,
+            "tqdm.auto": Bars(self.has_widgets).arrived,
             "matplotlib.pyplot": self.figures.choose,
             "matplotlib_inline.backend_inline": self.figures.arrived,
         }
@@ -54,6 +56,10 @@ class Presence:
             self._bring_up(self.attachment)
         self.figures.look()
         return True
+
+    def has_widgets(self) -> bool:
+        """Whether widgets of this input reach a notebook; those of enter hooks do not."""
+        return self.attachment is not None and self.ensure()
 
     def get_ipython(self) -> Any:
         """IPython's shell; None where the current code has none."""

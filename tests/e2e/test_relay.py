@@ -14,6 +14,7 @@ SET_UP = """
 import asyncio, sys, threading, time
 from pathlib import Path
 import modal_nb as modal
+from tqdm.auto import tqdm
 
 app = modal.App("relay")
 
@@ -74,6 +75,10 @@ class Model:
         slider, label = ipywidgets.IntSlider(), ipywidgets.Label("0")
         slider.observe(lambda change: setattr(label, "value", str(change["new"])), "value")
         display(slider, label)
+
+    @modal.method()
+    def bar(self):
+        return sum(tqdm(range(100), mininterval=0))
 
     @modal.method()
     def odd(self):
@@ -181,6 +186,13 @@ def test_a_widget_answers_the_front_end_after_its_input_has_ended(notebook):
     until(is_told)
     assert found[0]["content"]["data"]["state"]["value"] == "42"
     assert found[0]["parent_header"]["msg_id"] == cell
+
+
+def test_a_bar_of_tqdm_auto_has_widgets_although_it_was_imported_before_anybody_looked(notebook):
+    messages = notebook.messages("model.bar.remote()")
+    opened = [m["content"]["data"]["state"] for m in messages if m["msg_type"] == "comm_open"]
+    assert "HBoxModel" in {state["_model_name"] for state in opened}
+    assert shown(messages)[-1] == ("execute_result", {"text/plain": "4950"})
 
 
 def test_a_display_that_cannot_be_packed_says_so_and_the_call_goes_on(notebook):
