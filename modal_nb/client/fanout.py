@@ -189,7 +189,8 @@ class Feeder:
 
     def _came(self, first: int, count: int, content: Packet | BaseException) -> None:
         """On the reading thread, or that which reads the inputs."""
-        self.progress.came(count)
+        if not self._closed:  # what is cancelled is not done
+            self.progress.came(count)
         self._put((first, count, content))
 
     def _end(self, error: BaseException | None) -> None:

@@ -72,11 +72,7 @@ def bar(label: str, counts: Counts) -> str:
     """Inert HTML: a bar and the line."""
     most = counts.total if counts.total is not None else (counts.done if counts.end else None)
     value = f' value="{counts.done}" max="{max(most, 1)}"' if most is not None else ""
-    words = [line(label, counts)]
-    if counts.end and counts.seconds >= 1:
-        each = f", {_rate(counts.done / counts.seconds)}" if counts.done else ""
-        words.append(f"in {_time(counts.seconds)}{each}")
-    said = escape(" ".join(words))
+    said = escape(line(label, counts) + _took(counts))
     return (
         '<div style="display:flex;gap:.75em;align-items:center;flex-wrap:wrap;'
         "font-family:var(--jp-ui-font-family,sans-serif);font-size:var(--jp-ui-font-size1,13px);"
@@ -84,6 +80,14 @@ def bar(label: str, counts: Counts) -> str:
         f'<progress{value} aria-label="{escape(label)}" style="flex:0 1 16em"></progress>'
         f"<span>{said}</span></div>"
     )
+
+
+def _took(counts: Counts) -> str:
+    if not counts.end or counts.seconds < 1:
+        return ""
+    each = f", {_rate(counts.done / counts.seconds)}" if counts.done else ""
+    how = " after" if counts.end != "done" else ", in" if counts.failed else " in"
+    return f"{how} {_time(counts.seconds)}{each}"
 
 
 def _now(counts: Counts) -> list[str]:

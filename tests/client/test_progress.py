@@ -53,3 +53,16 @@ def test_the_rate_follows_and_forgets():
     assert rate.after(0, 1.0) == 0.0
     assert rate.after(20, 2.0) == 10.0
     assert rate.after(20, 3.0) < 10.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (Counts(9, done=9, seconds=3.3, end="done"), "f.map: 9 done in 3 s, 2.7/s"),
+        (Counts(9, done=9, failed=1, seconds=3.3, end="done"), "f.map: 9 done, 1 failed, in 3 s, 2.7/s"),
+        (Counts(9, seconds=61, end="stopped"), "f.map: 0 of 9 done, stopped after 1 min 1 s"),
+        (Counts(9, done=9, seconds=0.3, end="done"), "f.map: 9 done"),
+    ],
+)
+def test_the_bar_says_how_long_it_took(counts, said):
+    assert f"<span>{said}</span>" in bar("f.map", counts)
