@@ -117,6 +117,30 @@ class NotebookPage:
             self.begin(number)
             self.finish(number)
 
+    def output(self, number: int) -> Locator:
+        """All that stands under a cell."""
+        return self.cell(number).locator(".jp-Cell-outputArea")
+
+    def answer(self, number: int, prompt: str, words: str) -> None:
+        """Type it into the box in which a cell asks."""
+        asked = self.output(number).locator(".jp-Stdin").last
+        expect(asked.locator(".jp-Stdin-prompt")).to_have_text(prompt, timeout=RUN_MS)
+        box = asked.locator("input")
+        box.fill(words)
+        old = box.element_handle()
+        box.press("Enter")
+        old.wait_for_element_state("hidden")  # the next question has a box of its own
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self.page.get_by_role("button", name=re.compile("^Interrupt the kernel")).click()
+
+    def assert_interrupted(self, number: int) -> None:
+        """The cell ends, and says why."""
+        prompt = self.cell(number).locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=RUN_MS)
+        expect(self.cell(number).locator(ERROR).last).to_contain_text("KeyboardInterrupt", timeout=RUN_MS)
+
     def assert_runs(self, number: int) -> None:
         """The cell has begun and has not ended."""
         assert self.cell(number).locator(".jp-InputPrompt").inner_text() == "[*]:"
@@ -140,6 +164,13 @@ class NotebookPage:
 
     def panel(self, number: int) -> PanelPart:
         return PanelPart(self.cell(number).locator(".mnb-panel"))
+
+    def cell_picture(self, what: str, number: int) -> None:
+        """The page with this cell in its middle."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.cell(number).scroll_into_view_if_needed()
+        self.page.mouse.move(2, 2)
+        self.page.screenshot(path=PICTURES / f"relay_{self.front}_{what}.png")
 
     def picture(self, what: str, panel: PanelPart) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
