@@ -1,0 +1,150 @@
+"""Cells and debuggers in living containers, in JupyterLab 4: what they show and ask, and how they are left.
+
+Pictures: out/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.system.panel_page import ERROR, RUN_MS, NotebookPage
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(200),
+    pytest.mark.parametrize("front", ["lab"], indirect=True),
+]
+
+DEFINE = """
+import os
+import modal_nb as modal
+app = modal.App("visited")
+
+@app.cls(max_containers=1)
+class {service}:
+    @modal.enter()
+    def load(self):
+        self.size = 7
+
+    @modal.method()
+    def where(self):
+        return os.environ["MODAL_TASK_ID"]
+
+    @modal.method()
+    def fail(self, hidden):
+        secret = hidden * 2
+        raise ValueError("no luck")
+
+    @modal.method()
+    def ask(self):
+        while True:
+            print("you said", input("again? "))
+
+model = {service}()
+"""
+SHOW = """%%container model
+import ipywidgets
+import matplotlib.pyplot as plt
+from IPython.display import HTML
+print("beside", type(self).__name__, "of size", self.size)
+plt.figure(figsize=(4, 2))
+plt.plot([0, 1, 4, 9])
+plt.show()
+slider, label = ipywidgets.IntSlider(0, 0, 10, description="size"), ipywidgets.Label("nothing yet")
+slider.observe(lambda change: setattr(label, "value", f"size is {change['new']}"), "value")
+display(ipywidgets.VBox([slider, label]))
+HTML("<table><tr><th>name</th></tr><tr><td>ada</td></tr></table>")"""
+ASK = """%%container model
+self.size = int(input("size? "))
+self.size"""
+FAIL = """%%container model
+wrong = self.size - self.size
+1 / wrong"""
+
+
+def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
+    define = DEFINE.format(service="Shown")
+    pages.open(
+        [
+            define,
+            "model.where.remote()",
+            SHOW,
+            ASK,
+            FAIL,
+            "%%container model\nwhile True: pass",
+            "model.where.remote()",
+        ]
+    )
+    pages.run(0, 1, 2)
+    shown = pages.output(2)
+    expect(shown).to_contain_text("beside Shown of size 7")
+    image = shown.locator("img")
+    expect(image).to_have_count(1)
+    assert image.evaluate("image => image.naturalWidth > 200 && image.naturalHeight > 100")
+    expect(shown.get_by_role("cell", name="ada")).to_be_visible()
+    track = shown.locator(".noUi-base").bounding_box()
+    assert track
+    pages.page.mouse.click(track["x"] + 0.8 * track["width"], track["y"] + track["height"] / 2)
+    expect(shown).to_contain_text("size is 8", timeout=RUN_MS)
+    pages.cell_picture("container_cell", 2)
+    pages.begin(3)
+    pages.answer(3, "size? ", "12")
+    pages.finish(3)
+    expect(pages.output(3).locator(".jp-OutputArea-output").last).to_have_text("12")
+    pages.begin(4)
+    error = pages.output(4).locator(ERROR)
+    expect(error).to_contain_text("ZeroDivisionError", timeout=RUN_MS)
+    expect(error).to_contain_text("1 / wrong")
+    expect(error).not_to_contain_text("modal_nb/")
+    pages.begin(5)
+    pages.interrupt()
+    pages.assert_interrupted(5)
+    pages.cell_picture("container_cell_ends", 4)
+    pages.run(6)
+    expect(pages.output(6).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+
+
+def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
+    cells = [DEFINE.format(service="Debugged"), "model.where.remote()", "model.fail.remote(21)", "%debug"]
+    pages.open([*cells, "model.where.remote()"])
+    pages.run(0, 1)
+    pages.begin(2)
+    error = pages.output(2).locator(ERROR)
+    expect(error).to_contain_text("ValueError: no luck", timeout=RUN_MS)
+    expect(error).not_to_contain_text("modal_nb/")
+    pages.begin(3)
+    asked = pages.output(3).locator(".jp-Stdin-prompt")
+    expect(asked).to_be_visible(timeout=RUN_MS)
+    prompt = asked.inner_text()
+    for words in ("p secret", "p self.size", "q"):
+        pages.answer(3, prompt, words)
+    pages.finish(3)
+    expect(pages.output(3)).to_contain_text("raise ValueError")
+    expect(pages.output(3)).to_contain_text(re.compile(r"p secret\s+42\s"))
+    expect(pages.output(3)).to_contain_text(re.compile(r"p self\.size\s+7\s"))
+    pages.cell_picture("debug", 3)
+    pages.run(4)
+    expect(pages.output(4).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+
+
+def test_the_stop_button_ends_a_question(pages: NotebookPage):
+    pages.open(
+        [DEFINE.format(service="Asked"), "model.where.remote()", "model.ask.remote()", "model.where.remote()"]
+    )
+    pages.run(0, 1)
+    pages.begin(2)
+    pages.answer(2, "again? ", "once")
+    expect(pages.output(2)).to_contain_text("you said once")
+    expect(pages.output(2).locator(".jp-Stdin input")).to_be_visible(timeout=RUN_MS)
+    pages.interrupt()
+    pages.assert_interrupted(2)
+    pages.cell_picture("question_stopped", 2)
+    pages.run(3)
+    expect(pages.output(3).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+
+
+def answer(pages: NotebookPage, number: int) -> str:
+    return pages.output(number).locator(".jp-OutputArea-output").inner_text()
