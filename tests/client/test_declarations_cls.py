@@ -171,7 +171,7 @@ def test_names_for_completion(served):
     )
     assert dir(served()) == sorted(
         [
-            *["FLAVOUR", "doubled", "helper", "items", "later", "panel", "predict", "size", "tag"],
+            *["FLAVOUR", "attach", "doubled", "helper", "items", "later", "panel", "predict", "size", "tag"],
             *["update_autoscaler", "wait_for"],
         ]
     )

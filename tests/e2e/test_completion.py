@@ -84,7 +84,7 @@ def inspect(notebook: Notebook, code: str, detail: int = 0) -> str:
     [
         ("Model.", {"predict", "items", "with_options", "from_name"}),
         ("bigger.", {"predict", "with_concurrency"}),
-        ("model.", {"predict", "items", "size", "update_autoscaler", "wait_for", "panel"}),
+        ("model.", {"predict", "items", "size", "update_autoscaler", "wait_for", "panel", "attach"}),
         ("model.predict.", {"remote", "local", "map", "spawn", "get_current_stats"}),
         ("model.predict.remote.", {"aio"}),
         ("double.", {"remote", "local", "map", "update_autoscaler"}),
