@@ -43,6 +43,12 @@ class {service}:
         while True:
             print("you said", input("again? "))
 
+    @modal.method()
+    def stop(self):
+        size = self.size
+        breakpoint()
+        return size
+
 model = {service}()
 """
 SHOW = """%%container model
@@ -130,20 +136,40 @@ def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
     expect(pages.output(4).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
 
 
-def test_the_stop_button_ends_a_question(pages: NotebookPage):
-    pages.open(
-        [DEFINE.format(service="Asked"), "model.where.remote()", "model.ask.remote()", "model.where.remote()"]
-    )
+def test_the_stop_button_ends_a_question_and_debuggers(pages: NotebookPage):
+    cells = [
+        "model.ask.remote()",
+        "model.stop.remote()",
+        "model.fail.remote(21)",
+        "%debug",
+        "model.where.remote()",
+    ]
+    pages.open([DEFINE.format(service="Asked"), "model.where.remote()", *cells])
     pages.run(0, 1)
     pages.begin(2)
     pages.answer(2, "again? ", "once")
     expect(pages.output(2)).to_contain_text("you said once")
-    expect(pages.output(2).locator(".jp-Stdin input")).to_be_visible(timeout=RUN_MS)
+    stop_asking(pages, 2, "again? ")
+    pages.begin(3)
+    pages.answer(3, "(Pdb) ", "p size")
+    expect(pages.output(3)).to_contain_text(re.compile(r"p size\s+7\s"))
+    stop_asking(pages, 3, "(Pdb) ")
+    pages.begin(4)
+    expect(pages.output(4).locator(ERROR)).to_contain_text("ValueError: no luck", timeout=RUN_MS)
+    pages.begin(5)
+    pages.answer(5, "ipdb> ", "p secret")
+    expect(pages.output(5)).to_contain_text(re.compile(r"p secret\s+42\s"))
+    stop_asking(pages, 5, "ipdb> ")
+    pages.cell_picture("questions_stopped", 5)
+    pages.run(6)
+    expect(pages.output(6).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+
+
+def stop_asking(pages: NotebookPage, number: int, prompt: str) -> None:
+    """Press the stop button instead of an answer. The box stays in the page, as that of a cell's own question does."""
+    expect(pages.output(number).locator(".jp-Stdin-prompt").last).to_have_text(prompt, timeout=RUN_MS)
     pages.interrupt()
-    pages.assert_interrupted(2)
-    pages.cell_picture("question_stopped", 2)
-    pages.run(3)
-    expect(pages.output(3).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+    pages.assert_interrupted(number)
 
 
 def answer(pages: NotebookPage, number: int) -> str:
