@@ -76,7 +76,7 @@ def test_a_container_killed_during_an_awaited_map(pages: NotebookPage, service: 
     pages.picture("killed", panel)
     open_gate(pages.lab, service)
     pages.finish(2)
-    expect(pages.cell(2).locator(".jp-OutputArea-output")).to_have_text("[0, 1, 4, 9, 16, 25]")
+    expect(pages.cell(2).locator(".jp-OutputArea-output").last).to_have_text("[0, 1, 4, 9, 16, 25]")
     found = status(pages.lab, service)
     assert (found["queued"], found["running"]) == (0, 0)
 
@@ -153,7 +153,7 @@ def test_a_cell_that_awaits_lets_the_panel_act_at_once(pages: NotebookPage, serv
     pages.assert_runs(2)
     open_gate(pages.lab, service)
     pages.finish(2)
-    expect(pages.cell(2).locator(".jp-OutputArea-output")).to_have_text("49")
+    expect(pages.cell(2).locator(".jp-OutputArea-output").last).to_have_text("49")
 
 
 def test_a_cell_that_blocks_lets_the_panel_act_where_the_front_end_has_a_thread_for_it(

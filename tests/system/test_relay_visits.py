@@ -110,7 +110,7 @@ def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
     pages.assert_interrupted(5)
     pages.cell_picture("container_cell_ends", 4)
     pages.run(6)
-    expect(pages.output(6).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
 
 
 def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
@@ -133,7 +133,7 @@ def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
     expect(pages.output(3)).to_contain_text(re.compile(r"p self\.size\s+7\s"))
     pages.cell_picture("debug", 3)
     pages.run(4)
-    expect(pages.output(4).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+    expect(pages.output(4).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
 
 
 def test_the_stop_button_ends_a_question_and_debuggers(pages: NotebookPage):
@@ -162,7 +162,7 @@ def test_the_stop_button_ends_a_question_and_debuggers(pages: NotebookPage):
     stop_asking(pages, 5, "ipdb> ")
     pages.cell_picture("questions_stopped", 5)
     pages.run(6)
-    expect(pages.output(6).locator(".jp-OutputArea-output")).to_have_text(answer(pages, 1))
+    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
 
 
 def stop_asking(pages: NotebookPage, number: int, prompt: str) -> None:
@@ -173,4 +173,4 @@ def stop_asking(pages: NotebookPage, number: int, prompt: str) -> None:
 
 
 def answer(pages: NotebookPage, number: int) -> str:
-    return pages.output(number).locator(".jp-OutputArea-output").inner_text()
+    return pages.output(number).locator(".jp-OutputArea-output").last.inner_text()

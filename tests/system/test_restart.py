@@ -28,7 +28,7 @@ class Model:
 def test_a_kernel_that_is_restarted_finds_its_containers(pages, lab):
     pages.open(CELLS)
     pages.run(0, 1)
-    output = pages.cell(1).locator(".jp-OutputArea-output")
+    output = pages.cell(1).locator(".jp-OutputArea-output").last
     before = output.inner_text()
     (session,) = pages.sessions()
     kernel = session["kernel"]["id"]
