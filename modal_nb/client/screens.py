@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,16 +11,13 @@ from typing import Any, NamedTuple
 
 from modal_nb.client.introspect import shell_here
 from modal_nb.client.labelled import Labelled
+from modal_nb.client.output_thread import OutputThread
 from modal_nb.client.surfaces import CellSurface, PassingSurface, Surface, TerminalSurface
 from modal_nb.protocol.allowance import Allowance
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.output import Out
 from modal_nb.runtime.context import process
 
-#: seconds for which text gathers, unless somebody waits for it
-_PAUSE = 0.05
-#: seconds that a result waits for what was printed before it, at most
-_PATIENCE = 2.0
 #: characters that one cell shows at once, and for each second
 _BURST, _RATE = 512 * 1024, 64 * 1024
 
@@ -56,6 +51,14 @@ class Screen:
         """It is shown soon."""
         self._pieces.append(piece)
         output.dirty(self)
+
+    @property
+    def gathered(self) -> bool:
+        return bool(self._pieces)
+
+    def forget(self) -> None:
+        """In a forked child: its parent shows it."""
+        self._pieces.clear()
 
     def let_out(self) -> None:
         """On the output thread: show what has gathered."""
@@ -107,60 +110,8 @@ def _joined(texts: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         yield name, "".join(gathered)
 
 
-class _Output:
-    """The output thread of this process, and what waits for it."""
-
-    def __init__(self) -> None:
-        self._waiting: set[Screen] = set()
-        self._changed = threading.Condition()
-        self._shown = threading.Condition()
-        self._hurry = threading.Event()
-        self._thread: threading.Thread | None = None
-        #: something was added that is not shown: looked at once per result
-        self.pending = False
-
-    def dirty(self, screen: Screen) -> None:
-        with self._changed:
-            self.pending = True
-            self._waiting.add(screen)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="modal_nb-output", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-
-    def settle(self) -> None:
-        """Returns when all that has come is shown. Called by who is about to go on with a result, if ``pending``."""
-        if threading.current_thread() is self._thread:
-            return
-        until = time.monotonic() + _PATIENCE
-        self._hurry.set()
-        with self._shown:
-            while self.pending and (left := until - time.monotonic()) > 0:
-                self._shown.wait(min(left, 0.1))
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting:
-                    self._changed.wait()
-            self._hurry.wait(_PAUSE)
-            self._hurry.clear()
-            with self._changed:
-                screens, self._waiting = self._waiting, set()
-            for screen in screens:
-                try:
-                    screen.let_out()
-                except Exception as error:  # noqa: BLE001 - a closed stream, a front end that went: the call goes on
-                    sys.__stderr__ and sys.__stderr__.write(
-                        f"modal_nb cannot show what was printed: {error!r}\n"
-                    )
-            with self._changed:
-                self.pending = bool(self._waiting)
-            with self._shown:
-                self._shown.notify_all()
-
-
-output = _Output()
+#: of this process
+output = OutputThread()
 
 #: of this process, while ``enable_output`` or a terminal IPython shows things
 _terminal: Screen | None = None
@@ -241,9 +192,10 @@ progress = True
 
 
 def _start_anew() -> None:
-    """A forked child has no output thread, and its locks may be held by it."""
-    global output  # noqa: PLW0603 - one per process
-    output = _Output()
+    """In a forked child. The name stays bound to the same object: other modules have it, too."""
+    output.start_anew()
+    for screen in (*_cells.values(), *([_terminal] if _terminal else [])):
+        screen.forget()
 
 
 os.register_at_fork(after_in_child=_start_anew)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import io
+import os
+import subprocess
 import sys
 import threading
 
-from modal_nb.client import screens
+from modal_nb.client import questions, screens
 from modal_nb.client.screens import Piece, Screen, output
 from modal_nb.client.surfaces import TerminalSurface
 from modal_nb.protocol.output import Out
@@ -72,6 +74,83 @@ def test_a_surface_that_breaks_stops_nobody(capsys):
 
     settled(Screen(Broken()), text("a"))
     assert settled(Screen(Page()), text("b")) == [("stdout", "b")]
+
+
+def test_what_comes_behind_a_piece_that_breaks_is_shown():
+    class Broken(Page):
+        def show(self, msg_type, data, metadata, buffers):
+            raise ValueError("not JSON")
+
+    broken = Piece("ta-1", "display_data", {}, {}, [])
+    assert settled(Screen(Broken()), text("a"), broken, text("b")) == [("stdout", "a"), ("stdout", "b")]
+
+
+def test_interrupts_of_who_waits_for_it_never_stop_the_output():
+    """In a process of its own: an interrupt that comes in the middle of taking a lock would stop it for good."""
+    interrupted = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert interrupted.stdout.strip() == "shown", interrupted.stderr
+
+
+_INTERRUPTED = """
+import os, random, signal, threading, time
+from modal_nb.client.screens import Screen, output
+from tests.client.test_screens import Page, text
+
+screen, main, armed = Screen(Page()), threading.main_thread().ident, False
+
+def interrupt():
+    while True:
+        time.sleep(random.random() * 0.0004)
+        if armed:
+            signal.pthread_kill(main, signal.SIGINT)
+
+def feed():
+    while True:
+        screen.add(text("x"))
+        time.sleep(0.0002)
+
+for code in (interrupt, feed):
+    threading.Thread(target=code, daemon=True).start()
+caught = 0
+while caught < 15_000:
+    try:
+        armed = True
+        for _ in range(50):
+            screen.add(text("x"))
+            output.settle()
+        armed = False
+    except KeyboardInterrupt:
+        caught += 1
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+ending = threading.Thread(target=lambda: (screen.add(text("end")), output.settle()), daemon=True)
+ending.start()
+ending.join(20)
+print("shown" if any("end" in words for _, words in screen.surface.shown) else "not shown", flush=True)
+os._exit(0)
+"""
+
+
+def test_a_forked_child_shows_its_own_output_and_not_what_its_parent_has_to_show():
+    first, going_on = threading.Event(), threading.Event()
+
+    class Slow(Page):
+        def write(self, name, text):
+            first.set()
+            going_on.wait(10)
+            super().write(name, text)
+
+    Screen(slow := Slow()).add(text("parent's"))
+    first.wait(10)
+    child = os.fork()
+    if not child:
+        shown = settled(Screen(Page()), text("child's"))
+        os._exit(0 if shown == [("stdout", "child's")] and not questions.output.pending else 1)
+    going_on.set()
+    assert os.waitpid(child, 0)[1] == 0
+    output.settle()
+    assert slow.shown == [("stdout", "parent's")]
 
 
 def test_a_terminal_gets_colours_and_nothing_else_that_it_would_obey(monkeypatch):
