@@ -12,8 +12,9 @@ import msgspec
 from modal_nb.client.comms import Comms
 from modal_nb.client.questions import NOBODY, Question
 from modal_nb.client.screens import Piece, Screen
+from modal_nb.client.surfaces import inert
 from modal_nb.protocol.codec import Frame, Message, MessageRefused
-from modal_nb.protocol.output import Shown, Told
+from modal_nb.protocol.output import Out, Shown, Told
 from modal_nb.protocol.stream import Kind, Packet, Result, packet
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("modal_nb.client")
 
+#: what a container may have a cell or a terminal show
+_SHOWN = {"stream", "display_data", "update_display_data", "clear_output"}
+_COMMS = {"comm_open", "comm_msg", "comm_close"}
 #: calls with an outcome whose cells are remembered: threads and widgets of theirs go on to show things
 _MOST_OVER = 4096
 
@@ -53,10 +57,9 @@ class Relay:
         try:
             message = app.codec.open(output.frames())
             said = msgspec.convert(message.content, Shown)
-        except (MessageRefused, msgspec.ValidationError) as error:
+            self._shown(app, screen, output, message, said)
+        except (MessageRefused, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             log.warning("what a container shows came damaged: %s", error)
-            return
-        self._shown(app, screen, output, message, said)
 
     def _place(self, output: Packet) -> tuple[RunningApp | None, Screen | None]:
         """The app and the screen that an output is for."""
@@ -77,16 +80,20 @@ class Relay:
             self._ask(app, screen, output, said.data)
             return
         piece = Piece(said.container, kind, said.data, said.metadata, message.buffers)
-        if kind.startswith("comm_"):
+        if kind in _COMMS:
             self._comms.add(app, screen, output.extra, piece)
-        else:
+        elif kind in _SHOWN:
             screen.add(piece)
+        else:
+            raise ValueError(f"a message {kind!r} is none that is shown")
 
     def _ask(self, app: RunningApp, screen: Screen, output: Packet, asked: dict[str, Any]) -> None:
         def reply(data: dict[str, Any]) -> None:
             self.tell(app, output.extra, "input_reply", Told(data=data))
 
         prompt, password = str(asked.get("prompt", "")), bool(asked.get("password"))
+        if screen.out is Out.TEXT:
+            prompt = inert(prompt)
         question = Question(int(asked["ask"]), prompt, password=password, reply=reply, context=screen.context)
         call = self._session.held.get(output.number)
         ask = getattr(call.sink, "ask", None) if call is not None else None

@@ -30,8 +30,8 @@ class Piece(NamedTuple):
     data: dict[str, Any]
     metadata: dict[str, Any]
     buffers: list[Frame]
-    #: called right before it is shown
-    first: Callable[[], None] | None = None
+    #: called right before it is shown; False: it may not be
+    first: Callable[[], bool] | None = None
 
 
 class Screen:
@@ -70,11 +70,11 @@ class Screen:
                     piece.container, str(piece.data["name"]), str(piece.data["text"])
                 )
                 continue
+            if piece.first is not None and not piece.first():
+                continue
             texts += self._labelled.display(piece.container, piece.msg_type)
             self._write(texts)
             texts = []
-            if piece.first is not None:
-                piece.first()
             if piece.msg_type == "board":
                 self.surface.board(**piece.data)
                 continue

@@ -124,7 +124,7 @@ class TerminalSurface:
             return
         stream = sys.stderr if name == "stderr" else sys.stdout
         self._wipe()
-        stream.write("".join(_inert(line) for line in text.splitlines(keepends=True)))
+        stream.write(inert(text))
         stream.flush()
         self._rewrite()
 
@@ -187,8 +187,12 @@ def _plain(text: str) -> str:
     return f'<div role="status" style="{style};font-size:var(--jp-ui-font-size1,13px)">{lines}</div>'
 
 
-def _inert(line: str) -> str:
+def inert(text: str) -> str:
     """What a terminal may be sent: lines, also those that a progress bar writes anew."""
+    return "".join(_inert(line) for line in text.splitlines(keepends=True))
+
+
+def _inert(line: str) -> str:
     end = "\n" if line.endswith("\n") else ""
     start = "\r" if line.startswith("\r") else ""
     back = "\r" if not end and line.endswith("\r") and len(line) > 1 else ""

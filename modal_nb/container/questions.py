@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import queue
+import secrets
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,8 @@ class Questions:
     def __init__(self, output: Output, pauses: Pauses) -> None:
         self._output = output
         self._pauses = pauses
-        self._numbers = itertools.count(1)
+        #: no other container gives the same: an answer may come late, to one that has got the number of another
+        self._numbers = itertools.count(secrets.randbits(48))
         self._open: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
 
     def install(self) -> None:

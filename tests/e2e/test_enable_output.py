@@ -28,8 +28,8 @@ class Model:
         display("shown")
 
     @modal.method()
-    def ask(self):
-        return input("name? ")
+    def ask(self, prompt="name? "):
+        return input(prompt)
 
     @modal.method()
     def interact(self):
@@ -69,6 +69,12 @@ def test_without_it_a_script_is_quiet(home, tmp_path):
 def test_input_reads_the_stdin_of_the_script(home, tmp_path):
     printed, errors, _ = run(home, tmp_path, "print('Hello', Model().ask.remote())", typed="Ada\n")
     assert printed.endswith("name? Hello Ada\n"), errors
+
+
+def test_a_question_is_shown_without_what_a_terminal_would_obey(home, tmp_path):
+    calls = r"print(Model().ask.remote('one\ntwo \x1b]0;title\x07\x1b[2J? '))"
+    printed, errors, _ = run(home, tmp_path, calls, typed="Ada\n")
+    assert printed.endswith("one\ntwo ? Ada\n"), errors
 
 
 def test_at_the_end_of_stdin_input_is_an_error_and_no_hang(home, tmp_path):

@@ -56,6 +56,23 @@ class Model:
         return hidden + 1
 
     @modal.method()
+    def usurp(self, comm_id):
+        import comm
+        mine = comm.create_comm(target_name="jupyter.widget", comm_id=comm_id)
+        mine.send({"method": "update", "state": {"value": 66}, "buffer_paths": []})
+        mine.close()
+        comm.create_comm(target_name="new", comm_id="of its own").close()
+
+    @modal.method()
+    def forge(self):
+        from modal_nb.runtime.context import process
+        caller = process.pass_on()
+        caller.show("status", {"execution_state": "idle"}, {}, ())
+        caller.show("input_request", {"prompt": "no number"}, {}, ())
+        caller.show("board", {"key": "k", "text": "", "html": "<script>", "last": True}, {}, ())
+        print("goes on")
+
+    @modal.method()
     def late(self, gate):
         def go():
             while not Path(gate).exists():
@@ -186,6 +203,30 @@ def test_a_widget_answers_the_front_end_after_its_input_has_ended(notebook):
     until(is_told)
     assert found[0]["content"]["data"]["state"]["value"] == "42"
     assert found[0]["parent_header"]["msg_id"] == cell
+
+
+def test_a_container_can_send_what_cells_show_and_nothing_else(notebook):
+    notebook.run("import logging; logging.getLogger('modal_nb.client').setLevel(logging.ERROR)")
+    try:
+        assert shown(notebook.messages("model.forge.remote(); 1")) == [
+            ("stdout", "goes on\n"),
+            ("execute_result", {"text/plain": "1"}),
+        ]
+    finally:
+        notebook.run("logging.getLogger('modal_nb.client').setLevel(logging.NOTSET)")
+
+
+def test_a_container_cannot_take_over_a_comm_that_it_did_not_open(notebook):
+    notebook.run("import ipywidgets; own = ipywidgets.IntSlider(value=1)")
+    comm = notebook.value("own.comm.comm_id")
+    found = [
+        (m["msg_type"], m["content"]["comm_id"])
+        for m in notebook.messages("model.usurp.remote(own.comm.comm_id)")
+        if m["msg_type"].startswith("comm_")
+    ]
+    assert found == [("comm_open", "of its own"), ("comm_close", "of its own")]
+    assert notebook.value(f"own.comm is get_ipython().kernel.comm_manager.comms[{comm!r}]")
+    assert notebook.value("'of its own' in get_ipython().kernel.comm_manager.comms") is False
 
 
 def test_a_bar_of_tqdm_auto_has_widgets_although_it_was_imported_before_anybody_looked(notebook):
