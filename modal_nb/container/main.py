@@ -120,7 +120,7 @@ class Container:
             attachment.listen(loop)
             await service.start()
             self.output.end_start()
-            surroundings.complete(attachment, slots)
+            surroundings.complete(attachment, slots, runner.is_cancelled)
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self._report_start(stream, failure)
             return START_FAILED

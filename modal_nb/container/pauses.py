@@ -24,20 +24,22 @@ class Pauses:
         self._stopped: set[int] = set()
 
     def begin(self, number: int) -> None:
-        """One more reason."""
+        """One more reason, for all that run with it."""
         with self._lock:
-            self._reasons[number] = self._reasons.get(number, 0) + 1
-            if self._reasons[number] == 1:
-                self._tell(number, 1)
+            for one in context.runs_with(number):
+                self._reasons[one] = self._reasons.get(one, 0) + 1
+                if self._reasons[one] == 1:
+                    self._tell(one, 1)
 
     def end(self, number: int) -> None:
         """One reason less."""
         with self._lock:
-            left = self._reasons.pop(number, 0) - 1  # none: a cancel came before it began
-            if left > 0:
-                self._reasons[number] = left
-            elif left == 0:
-                self._tell(number, 0)
+            for one in context.runs_with(number):
+                left = self._reasons.pop(one, 0) - 1  # none: a cancel came before it began
+                if left > 0:
+                    self._reasons[one] = left
+                elif left == 0:
+                    self._tell(one, 0)
 
     def stop(self) -> None:
         """A debugger has stopped what runs."""

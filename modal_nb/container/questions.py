@@ -6,6 +6,7 @@ import builtins
 import itertools
 import queue
 import secrets
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ from modal_nb.container.arrivals import Arrivals
 from modal_nb.container.audience import Audience, audience
 from modal_nb.container.output import Output
 from modal_nb.container.pauses import Pauses
-from modal_nb.exception import InvalidError
+from modal_nb.exception import InputCancellation, InvalidError
 from modal_nb.runtime import context
 from modal_nb.runtime.context import process
 
@@ -34,11 +35,15 @@ class Questions:
         self._pauses = pauses
         #: no other container gives the same: an answer may come late, to one that has got the number of another
         self._numbers = itertools.count(secrets.randbits(48))
-        self._open: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
+        #: ask -> where its answer goes, and the numbers of the inputs that it is asked for
+        self._open: dict[int, tuple[queue.SimpleQueue[dict[str, Any]], tuple[int, ...]]] = {}
+        #: whether the input of this number is cancelled: it may be about to ask
+        self.is_cancelled: Callable[[int], bool] = lambda _: False
 
     def install(self) -> None:
         """Before any code of the user is loaded."""
         stock = builtins.input
+        process.at_cancel = self.cancelled
 
         def asked(prompt: object = "", /) -> str:
             """As Python's."""
@@ -69,15 +74,23 @@ class Questions:
         if not viewers.routes:
             raise InvalidError(_NOBODY.format(what=what))
         said = self._await(viewers, prompt, password=password)
+        if said.get("cancelled"):
+            raise InputCancellation(f"the input was cancelled while {what} waited for an answer")
         if "value" not in said:
             raise InvalidError(f"{what} got no answer: {said.get('error') or 'the question was interrupted'}")
         return str(said["value"])
 
     def answer(self, data: dict[str, Any]) -> None:
         """An ``input_reply`` has come."""
-        waiting = self._open.get(int(data.get("ask", 0)))
-        if waiting is not None:
-            waiting.put(data)
+        found = self._open.get(int(data.get("ask", 0)))
+        if found is not None:
+            found[0].put(data)
+
+    def cancelled(self, numbers: Sequence[int]) -> None:
+        """Inputs are to end; any thread. On the main thread a signal ends them, on others they would wait for ever."""
+        for waiting, own in list(self._open.values()):
+            if not set(own).isdisjoint(numbers):
+                waiting.put({"cancelled": True})
 
     def _await(self, viewers: Audience, prompt: str, *, password: bool) -> dict[str, Any]:
         ask, waiting = next(self._numbers), queue.SimpleQueue[dict[str, Any]]()
@@ -85,8 +98,10 @@ class Questions:
         number = route.number
         if context.current_function_call_id() == route.call:  # of a map many run here
             number = context.current_input_number() or number
-        self._open[ask] = waiting
+        self._open[ask] = waiting, context.runs_with(number)
         try:
+            if self.is_cancelled(number):
+                return {"cancelled": True}
             self._pauses.begin(number)
             self._output.say(
                 route, "input_request", {"prompt": prompt, "password": password, "ask": ask}, number

@@ -35,8 +35,11 @@ class Surroundings:
         self._comms.install()
         install_breakpoint()
 
-    def complete(self, attachment: Attachment, slots: int) -> None:
-        """The enter hooks are over: the kernel comes up where an input wants it. ``slots`` run at a time."""
+    def complete(self, attachment: Attachment, slots: int, is_cancelled: Callable[[int], bool]) -> None:
+        """The enter hooks are over: the kernel comes up where an input wants it. ``slots`` run at a time;
+        ``is_cancelled``: of an input by its number.
+        """
+        self._questions.is_cancelled = is_cancelled
         self._presence.figures.alone = slots == 1
         attachment.ask = self._questions.ask
         attachment.pauses = self._pauses

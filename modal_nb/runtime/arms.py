@@ -2,8 +2,8 @@
 
 The main thread arms a ticket just around user code. The control thread marks the ticket and signals the main thread;
 the handler runs there between two bytecodes and raises only while that very ticket is armed. A raise may be swallowed
-by user code, so the signal is repeated for as long as the ticket is armed. Nothing can end code on another thread:
-whoever asked kills the container then.
+by user code, so the signal is repeated for as long as the ticket is armed. Nothing can end code on another thread,
+unless it waits for an answer: whoever asked kills the container then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from modal_nb.exception import InputCancellation
 from modal_nb.runtime import loops, reply
 from modal_nb.runtime.canceller import Canceller
+from modal_nb.runtime.context import process
 from modal_nb.runtime.threads import Threads
 from modal_nb.runtime.tickets import Endable
 
@@ -71,6 +72,7 @@ class Arms:
 
     def end(self, ticket: Endable) -> None:
         """It is cancelled: end its code wherever it runs. Any thread may call it; it returns at once."""
+        process.at_cancel(ticket.numbers)
         task = ticket.task
         if task is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
@@ -120,6 +122,8 @@ class Arms:
             return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
         finally:
             ticket.task = None
+        if ticket.cancelled and isinstance(value, InputCancellation):  # it waited for an answer
+            return reply.CANCELLED, None
         return outcome, value
 
     async def in_place(self, call: Callable[..., Any], *args: Any) -> Any:

@@ -84,6 +84,11 @@ class Batch:
         found = [member.ticket.call_id for member in self._members if member.indices]
         return tuple(dict.fromkeys(call for call in found if call is not None))
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The supervisor's numbers of the messages of which something runs."""
+        return tuple(member.ticket.number for member in self._members if member.indices)
+
     def name(self) -> str:
         """The id of the input in whose name the code runs."""
         first = next(member for member in self._members if member.indices)

@@ -22,6 +22,8 @@ _function_call_id: ContextVar[str | None] = ContextVar("modal_nb_function_call_i
 _together: ContextVar[tuple[str, ...]] = ContextVar("modal_nb_together", default=())
 #: number -> its function call, or those of the batch, of what is served now
 _calls: dict[int, tuple[str, ...] | str | None] = {}
+#: number -> the numbers of all that run with it, in batches
+_batches: dict[int, tuple[int, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Process:
         self.on_printed_end: Callable[[str | None], None] = lambda _: None
         #: set by the container's main: what shows things to who called the current input; None where nobody looks
         self.pass_on: Callable[[], PassOn | None] = lambda: None
+        #: told the numbers of what is cancelled where it runs, on the thread that cancels it
+        self.at_cancel: Callable[[Sequence[int]], None] = lambda _: None
         #: called at the end of each input, where it ran and as its code; never raise
         self.at_end: list[Callable[[], None]] = []
 
@@ -157,13 +161,21 @@ def only_calls() -> tuple[str, ...]:
     return (calls[0],) if isinstance(calls[0], str) else calls[0]
 
 
+def runs_with(number: int) -> tuple[int, ...]:
+    """The numbers of all inputs of its batch; outside of one, itself."""
+    return _batches.get(number, (number,))
+
+
 @contextmanager
-def together(function_call_ids: tuple[str, ...]) -> Iterator[None]:
+def together(function_call_ids: tuple[str, ...], numbers: tuple[int, ...]) -> Iterator[None]:
     """The runner wraps the serving of a batch in this: what it prints is everybody's."""
     before = _together.set(function_call_ids)
+    _batches.update(dict.fromkeys(numbers, numbers))
     try:
         yield
     finally:
+        for number in numbers:
+            _batches.pop(number, None)
         _together.reset(before)
 
 

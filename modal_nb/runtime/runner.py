@@ -93,6 +93,11 @@ class Runner:
             self.arms.end(whole)
         return True
 
+    def is_cancelled(self, input_id: int | str) -> bool:
+        """Whether its code is to end, if it is here."""
+        ticket = self._tickets.get(input_id)
+        return ticket is not None and (ticket.batch or ticket).cancelled
+
     def recall(self, input_id: int | str) -> int | None:
         """Give back what is not begun: how many inputs stay and will be answered. None if there is nothing to
         give back.
@@ -202,7 +207,7 @@ class Runner:
         try:
             batch = Batch(self.service, method, messages, self._told)
             with (
-                context.together(batch.calls),
+                context.together(batch.calls, batch.numbers),
                 context.serving(None, batch.first.call_id, batch.first.number),
             ):
                 yield batch

@@ -22,6 +22,10 @@ class Endable(Protocol):
     @property
     def cancelled(self) -> bool: ...
 
+    @property
+    def numbers(self) -> list[int]:
+        """The supervisor's."""
+
 
 class Ticket:
     """A message of inputs from its arrival to its reply. Made and ended by a Runner."""
@@ -97,6 +101,10 @@ class Ticket:
         return self.input_id if isinstance(self.input_id, int) else 0
 
     @property
+    def numbers(self) -> list[int]:
+        return [self.number]
+
+    @property
     def begun(self) -> int:
         return self.next - self.first
 
@@ -129,6 +137,10 @@ class BatchTicket:
     def input_id(self) -> int | str:
         """Of the first one, in whose name the code runs."""
         return self.members[0].input_id
+
+    @property
+    def numbers(self) -> list[int]:
+        return [member.number for member in self.members]
 
     @property
     def cancelled(self) -> bool:

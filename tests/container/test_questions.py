@@ -60,6 +60,10 @@ class Asking:
             self.ended.append("cleaned")
 
     @method
+    def together(self, prompts):
+        return [input(prompts[0])] * len(prompts)
+
+    @method
     def seen(self):
         return self.ended
 
@@ -247,3 +251,26 @@ def test_who_steps_to_the_end_of_a_method_stops_in_no_other(called, command):
         assert "runtime/" not in text_of(heard)
         asked = heard[-1]
     assert value(container.call(2, "plain", 5)[-1]) == 5
+
+
+@pytest.mark.parametrize("name", ["name", "woven"])
+def test_a_cancel_ends_a_wait_beside_other_inputs(called, name):
+    """On a thread, or where the loop stands still: nothing else could end it but the end of the container."""
+    container = called(Asking, slots=2)
+    container.send(1, name)
+    container.until_shown("input_request")
+    container.send(2, "secret")
+    container.cancel(1)
+    assert container.until_reply(1)[-1].packet.flags == CANCELLED
+
+
+def test_the_time_of_all_inputs_of_a_batch_stands_still(called):
+    container = called(Asking, batched=["together"])
+    container.send(1, "together", "who? ", flags=2)
+    container.send(2, "together", "and? ", flags=1)
+    heard = container.until_shown("input_request")
+    container.answer(heard[-1], "Ada")
+    heard += container.until_reply(2)
+    stood = [(one.packet.number, one.packet.flags) for one in heard if one.kind == Kind.PAUSE]
+    assert stood == [(1, 1), (2, 1), (1, 0), (2, 0)]
+    assert [value(one) for one in heard if one.kind == Kind.REPLY] == ["Ada", "Ada"]
