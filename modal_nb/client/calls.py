@@ -108,7 +108,8 @@ class Waiter:
         self._lock.acquire()
         self.result: Packet | None = None
         self.error: BaseException | None = None
-        self._questions: list[Question] | None = None
+        #: made with the first one; the reading thread only puts in, who waits only takes out
+        self._questions: deque[Question] | None = None
 
     def deliver(self, call: Call, result: Packet) -> None:
         self.result = result
@@ -119,8 +120,14 @@ class Waiter:
         self._wake()
 
     def ask(self, question: Question) -> None:
-        self._questions = [*(self._questions or ()), question]
+        if self._questions is None:
+            self._questions = deque()
+        self._questions.append(question)
         self._wake()
+
+    @property
+    def _over(self) -> bool:
+        return self.result is not None or self.error is not None
 
     def _wake(self) -> None:
         """Whoever is awake already looks at everything once more before it waits again."""
@@ -130,12 +137,10 @@ class Waiter:
     def wait(self) -> Packet:
         """The result; on the main thread an interrupt ends the wait."""
         __tracebackhide__ = True
-        while self.result is None and self.error is None:
+        while not self._over:
             acquire(self._lock)
-            while self._questions:
-                questions, self._questions = self._questions, None
-                for question in questions:
-                    question.answer()
+            while self._questions and not self._over:
+                self._questions.popleft().answer()
         if self.error is not None:
             raise self.error
         assert self.result is not None

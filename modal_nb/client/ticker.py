@@ -97,6 +97,9 @@ class Ticker:
             except (Error, LinkLost, OSError) as error:  # the supervisor is away: calls wait for the next one
                 log.debug("cannot say why calls wait: %r", error)
                 found = True
+            except Exception:  # whatever it is, it is no reason to say nothing from now on
+                log.exception("cannot say why calls wait")
+                found = True
             empty = 0 if found else empty + 1
             if empty >= _EMPTY:
                 with self._lock:

@@ -10,13 +10,16 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from modal_nb.client import targets
 
-_FIRST = re.compile(r"%%container\s+(?P<target>\S+)[^\n]*\n")
+#: the target is a container's id or a name: no other expression is evaluated because somebody types
+_FIRST = re.compile(r"%%container\s+(?P<target>ct-\S+|[^\W\d][\w.]*)(?=\s)[^\n]*\n")
 #: seconds that a container may take; one that is busy does not answer
 _PATIENCE = 2.0
+#: connections that are kept
+_MOST = 4
 
 
 class RemoteCompletion:
-    """One per shell; keeps a connection to each container that it has asked."""
+    """One per shell; keeps a connection to each container that it has asked lately."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
@@ -40,21 +43,38 @@ class RemoteCompletion:
         first = _FIRST.match(cell)
         if first is None:
             return []
-        body = cell[first.end() :]
+        body, target = cell[first.end() :], first["target"]
         try:
-            place = targets.places(self._shell.ev(first["target"]))[0]
-            asked = self._client(place.found.connection_file)
-            content = asked.complete(body, len(body), reply=True, timeout=_PATIENCE)["content"]
+            named = target if target.startswith("ct-") else self._shell.ev(target)
+            content = self._asked(targets.places(named)[0].found.connection_file, body)
         except Exception:  # noqa: BLE001 - whatever it is: a person types, and there is no completion
             return []
         replaced = body[content.get("cursor_start", len(body)) :]
         kept = token.removesuffix(replaced)
         return [kept + match for match in content.get("matches", ())]
 
+    def _asked(self, connection_file: str, body: str) -> dict[str, Any]:
+        """What the kernel says. One that does not answer is busy, or has ended: its connection is not kept."""
+        try:
+            reply = self._client(connection_file).complete(body, len(body), reply=True, timeout=_PATIENCE)
+        except BaseException:
+            self._close(connection_file)
+            raise
+        content: dict[str, Any] = reply["content"]
+        return content
+
     def _client(self, connection_file: str) -> BlockingKernelClient:
-        client = self._clients.get(connection_file)
+        client = self._clients.pop(connection_file, None)
         if client is None:
-            client = self._clients[connection_file] = BlockingKernelClient(connection_file=connection_file)
+            client = BlockingKernelClient(connection_file=connection_file)
             client.load_connection_file()
             client.start_channels(hb=False, stdin=False)  # the kernel waits for who does not hear iopub
+        self._clients[connection_file] = client  # the one that was used last is the last
+        if len(self._clients) > _MOST:
+            self._close(next(iter(self._clients)))
         return client
+
+    def _close(self, connection_file: str) -> None:
+        client = self._clients.pop(connection_file, None)
+        if client is not None:
+            client.stop_channels()
