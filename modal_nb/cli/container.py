@@ -85,7 +85,7 @@ def execute(
     """Run Python code in a live container, where `self` is the object that serves; prints as a notebook does.
 
     It runs between two inputs, or beside those that are awaited. Exit code 1 when it raises. Without code, in a
-    terminal: an IPython console there (leave it with `exit(keep_kernel=True)`).
+    terminal: an IPython console there; `exit` leaves it, and the container serves on.
     """
     text = command or " ".join(code or ())
     people = not text.strip() and not command and not code and sys.stdin.isatty()

@@ -29,6 +29,8 @@ _INTERRUPTIBLE = (IPythonKernel.do_execute, IPythonKernel.do_complete, IPythonKe
 
 #: with these a debugger lets an input run
 _GO_ON = {"continue", "next", "stepIn", "stepOut", "disconnect", "terminate"}
+#: these read the files of cells, which another container may have taken along
+_READ_FILES = {"setBreakpoints", "source"}
 
 
 class ContainerShell(ZMQInteractiveShell):
@@ -56,6 +58,11 @@ class ContainerShell(ZMQInteractiveShell):
             sys.stderr.write("\n".join(stb) + "\n")
         else:
             super()._showtraceback(etype, evalue, stb)  # type: ignore[no-untyped-call]
+
+    def ask_exit(self) -> None:
+        """``exit`` in a console: who looked in goes. Stock: the loop stops, which serves inputs here."""
+        self.keepkernel_on_exit = True  # type: ignore[assignment]
+        super().ask_exit()  # type: ignore[no-untyped-call]
 
     def init_sys_modules(self) -> None:
         """``__main__`` stays what it was: values of the running inputs may be pickled by it."""
@@ -125,7 +132,13 @@ class ContainerKernel(IPythonKernel):
         """Called on the control thread for each request of a debugger's front end."""
         if msg.get("command") in _GO_ON and self.attachment.pauses is not None:
             self.attachment.pauses.go_on()
+        if msg.get("command") in _READ_FILES:
+            self.write_cells()
         return await super().do_debug_request(msg)  # type: ignore[no-untyped-call]
+
+    def write_cells(self) -> None:
+        """Debuggers find the text of the cells that the class comes from. From any thread."""
+        cell_files.write(type(self.attachment.user_ns.get("self")).__name__)
 
     @property
     def listened(self) -> bool:
@@ -228,7 +241,7 @@ def start_channels(attachment: Attachment) -> ContainerApp:
             above.buffer = below.buffer  # type: ignore[misc]
     attachment.interrupts.cells = frozenset(handler.__code__ for handler in _INTERRUPTIBLE)
     app.kernel.start()
-    cell_files.write(type(attachment.user_ns.get("self")).__name__)
+    app.kernel.write_cells()
     breakpoints.outrank(lambda: bool(getattr(app.kernel.debugger, "is_started", False)))
     return app
 

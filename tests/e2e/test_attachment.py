@@ -28,7 +28,16 @@ class Model:
         hidden = x + self.size
         return hidden * 2
 
+    @modal.method()
+    def stop(self):
+        breakpoint()
+        return helper(1)
+
 model = Model()
+"""
+HELPER = """
+def helper(x):
+    return x + 1
 """
 
 
@@ -43,6 +52,7 @@ def notebook(home, runtime, tmp_path_factory):
         patch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
         notebook = Notebook(tmp_path_factory.mktemp("attachment"))
     with notebook:
+        notebook.run(HELPER)
         notebook.run(SET_UP)
         yield notebook
 
@@ -103,6 +113,10 @@ class Debugger:
         self.client.wait_for_ready(timeout=WAIT)
         self._numbers = count(1)
 
+    def begin(self):
+        self.ask("initialize", clientID="test", adapterID="python", pathFormat="path", linesStartAt1=True)
+        self.ask("attach")
+
     def ask(self, command, **arguments):
         said = {"type": "request", "seq": next(self._numbers), "command": command, "arguments": arguments}
         message = self.client.session.msg("debug_request", said)
@@ -125,15 +139,14 @@ def test_a_breakpoint_in_a_method_of_a_cell_is_hit_by_an_ordinary_call(notebook)
     file = notebook.value("inspect.getsourcefile(model.double.__wrapped__)")
     line = notebook.value("inspect.getsourcelines(model.double.__wrapped__)[1]") + 3
     debugger = Debugger(notebook.value("attachment.connection_file"))
-    debugger.ask("initialize", clientID="test", adapterID="python", pathFormat="path", linesStartAt1=True)
-    debugger.ask("attach")
+    debugger.begin()
     places = debugger.ask("setBreakpoints", source={"path": file}, breakpoints=[{"line": line}])
     assert [place["verified"] for place in places["breakpoints"]] == [True]
     debugger.ask("configurationDone")
     assert "def double(self, x):" in debugger.ask("source", source={"path": file})["content"]
-    assert ("Model (cell", file) in [
-        (module["name"][:11], module["path"]) for module in debugger.ask("modules")["modules"]
-    ]
+    cells = [one for one in debugger.ask("modules")["modules"] if "(cell" in one["name"]]
+    assert ("Model (cell", file) in [(one["name"][:11], one["path"]) for one in cells]
+    assert {one["name"].partition(" (")[0] for one in cells} == {"Model", "helper"}
     asked = notebook.begin("answer = model.double.remote(20)")
     thread = debugger.await_stop()
     frame = debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]
@@ -149,3 +162,18 @@ def test_a_breakpoint_in_a_method_of_a_cell_is_hit_by_an_ordinary_call(notebook)
             debugger.client.get_iopub_msg(timeout=0)
     debugger.client.stop_channels()
     assert notebook.value("answer") == 54
+
+
+def test_breakpoint_stops_for_the_front_end_that_is_attached(notebook):
+    notebook.run("model.double.remote(1)")
+    debugger = Debugger(notebook.value("model.attach().connection_file"))
+    debugger.begin()
+    debugger.ask("configurationDone")
+    asked = notebook.begin("answer = model.stop.remote()")
+    thread = debugger.await_stop()
+    assert debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]["name"] == "stop"
+    debugger.ask("continue", threadId=thread)
+    notebook.finish(asked)
+    debugger.ask("disconnect", restart=False)
+    debugger.client.stop_channels()
+    assert notebook.value("answer") == 2
