@@ -7,7 +7,6 @@ same code binds in notebooks and in containers: the keys come out alike, so the 
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -133,7 +132,6 @@ def _pool(instance: Instance, declaration: Declaration, run: RunningApp, known: 
         pool.open()
         run.pools[key] = pool
         run.session.watching.refresh()
-        _warn_of_plain_starts(declaration.name, snapshots=declaration.options.enable_memory_snapshot)
     return pool
 
 
@@ -191,13 +189,4 @@ def _check_known(declaration: Declaration, record: ClassRecord) -> None:
             f"with_options({name}=UNSET) of {declaration.name} cannot be used inside a container: the class came there "
             "as a reference, without the values of its secrets and env. Give all that it is to have instead, by "
             "with_options(secrets=..., env=...)"
-        )
-
-
-def _warn_of_plain_starts(name: str, *, snapshots: bool) -> None:
-    if snapshots:
-        warnings.warn(
-            f"{name}: enable_memory_snapshot has no effect yet, its containers start plainly: every one of them runs "
-            "its enter(snap=True) hooks",
-            stacklevel=6,
         )

@@ -39,16 +39,20 @@ class CallLog:
 
     def __init__(self, files: CallFiles, largest: int = LARGEST) -> None:
         """``largest``: bytes of one file."""
-        self._files = files
         self._largest = largest
-        self._ours = True
-        os.register_at_fork(after_in_child=self._leave)
-        #: one thread may come in twice: by a signal handler that prints
-        self._lock = threading.RLock()
         #: what came of an owner on a stream and is not written yet
         self._held: dict[tuple[Owner, int], bytearray] = {}
         #: inputs that printed and run on, by id
         self.open: dict[str, Owner] = {}
+        self.be(files)
+        os.register_at_fork(after_in_child=self._leave)
+
+    def be(self, files: CallFiles) -> None:
+        """In a forked child that is a container, too: these are its files. Nothing was printed by an input before."""
+        self._files = files
+        self._ours = True
+        #: one thread may come in twice: by a signal handler that prints
+        self._lock = threading.RLock()
         self._descriptor = -1
         self._size = 0
         self._generation = 0

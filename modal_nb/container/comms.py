@@ -33,6 +33,10 @@ class Comms:
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._loop: asyncio.AbstractEventLoop
+
+    def begin(self) -> None:
+        """On the loop of the container."""
         self._loop = asyncio.get_running_loop()
 
     def install(self) -> None:

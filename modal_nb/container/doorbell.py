@@ -68,7 +68,9 @@ def _signal_main(listener: socket.socket) -> None:
     notices.
     """
     if sys.platform == "linux":
-        owner = struct.pack("ii", _F_OWNER_TID, threading.main_thread().native_id)
+        owner = struct.pack(
+            "ii", _F_OWNER_TID, threading.get_native_id()
+        )  # after a fork the thread object has another
         fcntl.fcntl(listener, _F_SETOWN_EX, owner)
         fcntl.fcntl(listener, fcntl.F_SETSIG, signal.SIGUSR2)
         fcntl.fcntl(listener, fcntl.F_SETFL, fcntl.fcntl(listener, fcntl.F_GETFL) | fcntl.FASYNC)

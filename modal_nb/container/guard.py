@@ -1,9 +1,9 @@
 """The guard of one container: it holds the lease, keeps the process tree, and names how the kernel ended.
 
-The launcher L (what the provisioner started) forks the guard G, the guard forks the kernel K. Where the
-machine allows it, G is pid 1 of a process-id namespace, so that its end is the end of all, double-forked
-daemons included; elsewhere G adopts every orphan and sweeps, with L doing the same should G be killed. L and
-G load no more than this module needs.
+The launcher L (what the provisioner started) forks the guard G, the guard forks the kernel K; ``spare`` says how a warm
+parent does it, without L. Where the machine allows it, G is pid 1 of a process-id namespace, so that its end is the end
+of all, double-forked daemons included; elsewhere G adopts every orphan and sweeps, with L doing the same should G be
+killed. L and G load no more than this module needs.
 
 ====================  =====================================================================
 what ends             what follows
@@ -73,7 +73,7 @@ def become_kernel(address: str, container: int, token: str, *, namespace: bool |
     guard = os.fork()
     if guard == 0:
         os.close(held)
-        _guard(_connect(address, container, token, namespaced=namespaced), watched, namespaced=namespaced)
+        _guard(hold_lease(address, container, token, namespaced=namespaced), watched, namespaced=namespaced)
         return
     os.close(watched)
     _await_guard(guard, namespaced=namespaced)
@@ -91,7 +91,8 @@ def _await_guard(guard: int, *, namespaced: bool) -> NoReturn:
     os._exit(_exit_code(status))
 
 
-def _connect(address: str, container: int, token: str, *, namespaced: bool) -> socket.socket:
+def hold_lease(address: str, container: int, token: str, *, namespaced: bool) -> socket.socket:
+    """G: the connection for whose life the container may live. Ends the process where there is no supervisor."""
     lease = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         lease.connect(address)
@@ -111,21 +112,16 @@ def _guard(lease: socket.socket, launcher: int, *, namespaced: bool) -> None:
         mount_own_proc()
     else:
         adopt_orphans()
-    log = LogKeeper()
-    guard = _Guard(lease, launcher, log, namespaced=namespaced)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    me = os.getpid()
-    kernel = os.fork()
+    guard = Guard(LogKeeper(), namespaced=namespaced)
+    kernel = guard.fork_kernel()
     if kernel == 0:
-        _become_kernel(me)
-        guard.leave()
-        log.leave()
+        os.close(launcher)
+        lease.close()
         return
-    log.stay()
-    guard.keep(kernel)
+    guard.keep(kernel, lease, launcher)
 
 
-def _become_kernel(guard: int) -> None:
+def _start_kernel(guard: int) -> None:
     """K: a session of its own, signals as a fresh process has them."""
     die_with_parent()
     if os.getppid() != guard:
@@ -154,14 +150,13 @@ def _exit_code(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-class _Guard:
+class Guard:
     """The loop of G: the lease, the launcher's pipe, signals, the log."""
 
-    def __init__(self, lease: socket.socket, launcher: int, log: LogKeeper, *, namespaced: bool) -> None:
-        self._lease = lease
-        self._launcher = launcher
+    def __init__(self, log: LogKeeper, *, namespaced: bool) -> None:
         self._log = log
         self._namespaced = namespaced
+        self._lease: socket.socket
         self._kernel = 0
         self._line = b""
         self._kills = MemoryKills()
@@ -172,22 +167,32 @@ class _Guard:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
-    def leave(self) -> None:
-        """In K: nothing of the guard may stay open there, or in what K starts."""
-        for descriptor in (self._launcher, self._signals, self._wake):
-            os.close(descriptor)
-        self._lease.close()
+    def fork_kernel(self) -> int:
+        """Returns in both: K gets 0, and has nothing of the guard open. Signals wait until ``keep``."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        me = os.getpid()
+        self._kernel = os.fork()
+        if self._kernel:
+            self._log.stay()
+        else:
+            _start_kernel(me)
+            for descriptor in (self._signals, self._wake):
+                os.close(descriptor)
+            self._log.leave()
+        return self._kernel
 
-    def keep(self, kernel: int) -> NoReturn:
-        self._kernel = kernel
+    def keep(self, kernel: int, lease: socket.socket, launcher: int | None = None) -> NoReturn:
+        """``launcher``: the end of this pipe ends the container."""
+        self._kernel, self._lease = kernel, lease
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         poll = select.poll()
-        for descriptor in (self._launcher, self._signals, self._lease.fileno(), self._log.readable):
-            poll.register(descriptor, select.POLLIN)
+        for descriptor in (launcher, self._signals, self._lease.fileno(), self._log.readable):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
         while True:
             ready = {descriptor for descriptor, _ in poll.poll(MemoryKills.PERIOD * 1000)}
             self._kills.tick(time.monotonic())
-            if self._launcher in ready:
+            if launcher in ready:
                 self._end(LAUNCHER_LOST)
             if self._signals in ready:
                 self._pass_on(os.read(self._signals, 4096))

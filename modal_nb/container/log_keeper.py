@@ -12,6 +12,8 @@ from contextlib import suppress
 #: bytes
 LARGEST = 8 << 20
 _READ = 1 << 16
+#: readable, too: the older half of a full log is dropped
+LOG_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: the first line of a log whose older half went
 CUT = b"[modal_nb: what stood here is no longer kept]\n"
 
@@ -20,11 +22,15 @@ class LogKeeper:
     """Made before the kernel is forked. ``leave`` in the kernel, ``stay`` in the guard; then ``copy`` when readable."""
 
     def __init__(self, log: int = 1, largest: int = LARGEST) -> None:
-        """``log``: the open file of the log, readable, at whose end is written."""
+        """``log``: the open file of the log, readable, at whose end is written; -1: ``open`` follows."""
         self._log = log
         self._largest = largest
         self.readable, self._writable = os.pipe()
         os.set_blocking(self.readable, False)
+
+    def open(self, path: str) -> None:
+        """In a guard that was made before it was known whose it would be. May raise OSError."""
+        self._log = os.open(path, LOG_FLAGS, 0o600)
 
     def leave(self) -> None:
         """In the kernel: stdout and stderr go to the guard from here on."""

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ from modal_nb.container.passing import passing
 from modal_nb.container.printing import install
 from modal_nb.container.surroundings import Surroundings
 from modal_nb.protocol.call_log import CallFiles
-from modal_nb.protocol.codec import Codec, Message
+from modal_nb.protocol.codec import Codec, Frame, Message
 from modal_nb.protocol.launch_file import LaunchFile
 from modal_nb.protocol.messages import Hello
-from modal_nb.protocol.stream import Kind, Sender, packet
+from modal_nb.protocol.stream import Kind, Packet, Sender, packet
 from modal_nb.runtime import loader, payload
 from modal_nb.runtime.attempt import Told
 from modal_nb.runtime.context import ContainerLink, process
@@ -48,18 +49,15 @@ START_FAILED = 1
 def serve(launch: LaunchFile, connection_file: str) -> int:
     """Called by the launcher in the kernel's process; returns the exit code."""
     container = Container(launch, connection_file)
-    logs = CallLog(CallFiles(Path(launch.logs), os.environ["MODAL_TASK_ID"])) if launch.logs else None
-    install(logs, container.output)
-    logging.basicConfig(level=logging.WARNING, format=_FORMAT)
-    to_log.addHandler(_below_output())
-    to_log.propagate = False
-    process.enter_container(os.environ["MODAL_TASK_ID"])
-    process.payload_bound = launch.payload_bound
-    process.pass_on = partial(passing, container.output)
-    Image.inside_container = True
-    # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    container.settle()
     return asyncio.run(container.live())
+
+
+def warm() -> None:
+    """Called in a zygote: what every container does first is done once, so that its pages are there."""
+    codec = Codec(b"warm", "warm")
+    codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
+    asyncio.run(asyncio.sleep(0))
 
 
 def _below_output() -> logging.Handler:
@@ -80,6 +78,14 @@ class Failures:
             act(error)
 
 
+@dataclass(slots=True)
+class Made:
+    """What came of a LOAD message."""
+
+    message: Message
+    service: Service
+
+
 class Container:
     """One container from its first connection to its exit hooks."""
 
@@ -89,57 +95,101 @@ class Container:
         self._id = os.environ["MODAL_TASK_ID"]
         self._codec = Codec(bytes.fromhex(launch.key), self._id)
         self._drained = asyncio.Event()
+        self._stream: InputStream | None = None
         #: where what user code shows leaves
         self.output = Output(self._codec, self._id)
+        self._log = CallLog(self._files()) if launch.logs else None
+        self.surroundings = Surroundings(self._codec, self.output, self._attempt_of)
 
-    async def live(self) -> int:
-        """The whole life; the exit code."""
-        loop = asyncio.get_running_loop()
-        stream = InputStream(self._connect("call"), self._codec, self._id, self.output)
-        surroundings = Surroundings(self._codec, self.output, stream.attempt_of)
-        message = await self._loaded(stream)
-        if message is None:
-            return START_FAILED
-        self.output.begin_start(looks(message.content.get("out")))
+    def settle(self) -> None:
+        """Once in a process, before any code of the user is there: what it prints, and who it is."""
+        install(self._log, self.output)
+        logging.basicConfig(level=logging.WARNING, format=_FORMAT)
+        to_log.addHandler(_below_output())
+        to_log.propagate = False
+        process.pass_on = partial(passing, self.output)
+        Image.inside_container = True
+        self.surroundings.install()
+        self._introduce()
+
+    def be(self, launch: LaunchFile, connection_file: str) -> None:
+        """In a fork of a container that was loaded: be this one instead. ``settle`` was called before the fork."""
+        self._launch, self._connection_file = launch, connection_file
+        self._id = os.environ["MODAL_TASK_ID"]
+        self._codec.be(self._id)
+        self.output.be(self._id)
+        if self._log is not None:
+            self._log.be(self._files())
+        self._introduce()
+
+    def _introduce(self) -> None:
+        process.enter_container(self._id)
+        process.payload_bound = self._launch.payload_bound
+        # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _files(self) -> CallFiles:
+        return CallFiles(Path(self._launch.logs), self._id)
+
+    async def live(self, made: Made | None = None) -> int:
+        """The whole life; the exit code. ``made``: from a snapshot, so that nothing is loaded."""
+        stream = self._stream = InputStream(self.connect("call"), self._codec, self._id, self.output)
+        self.surroundings.begin()
         try:
-            service = self._load(message)
+            if made is None:
+                message = await self._loaded(stream)
+                if message is None:
+                    return START_FAILED
+                self.output.begin_start(looks(message.content.get("out")))
+                made = Made(message, self.load(message))
+            else:
+                self.output.begin_start(looks(made.message.content.get("out")))
+                self._link(made.message)
             stream.say(Kind.LOADED)
-            slots = int(message.content.get("max_inputs", 1))
-            runner = Runner(service, threaded=slots > 1, told=self._told(message))
-            runner.install()
-            attachment = Attachment(
-                self._connection_file,
-                {"self": service.instance},
-                stream.serve_jupyter,
-                on_interrupt=runner.on_interrupt,
-                on_shutdown=lambda: stream.drain(self._drained.set),
-                output=self.output,
-            )
-            guests = Guests(service, attachment.shell, runner.cancel)
-            process.on_failure = Failures(MemoryNotes(), guests.failed)
-            attachment.listen(loop)
-            await service.start()
-            self.output.end_start()
-            surroundings.complete(attachment, slots, runner.is_cancelled)
+            runner, slots = await self._enter(stream, made)
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
-            self._report_start(stream, failure)
+            self.report(stream.say, failure)
             return START_FAILED
-        stream.serve(runner, slots, frozenset(message.content.get("batched", ())))
+        stream.serve(runner, slots, frozenset(made.message.content.get("batched", ())))
         ControlStream(
-            self._connect("control"),
+            self.connect("control"),
             cancel=stream.cancel,
             recall=stream.give_back,
             more=stream.streams.allow,
-            drain=lambda: _drain(loop, stream, self._drained),
-            tell=surroundings.told,
+            drain=partial(_drain, asyncio.get_running_loop(), stream, self._drained),
+            tell=self.surroundings.told,
         ).start()
         stream.say(Kind.READY)
         await self._until_told(stream)
-        for error in await service.stop():
+        for error in await made.service.stop():
             log.error("an exit hook failed", exc_info=error)
         return 0
 
-    def _connect(self, role: str) -> socket.socket:
+    async def _enter(self, stream: InputStream, made: Made) -> tuple[Runner, int]:
+        """Run the enter hooks; gives what runs inputs, and how many side by side."""
+        service, slots = made.service, int(made.message.content.get("max_inputs", 1))
+        runner = Runner(service, threaded=slots > 1, told=_told(made.message))
+        runner.install()
+        attachment = Attachment(
+            self._connection_file,
+            {"self": service.instance},
+            stream.serve_jupyter,
+            on_interrupt=runner.on_interrupt,
+            on_shutdown=lambda: stream.drain(self._drained.set),
+            output=self.output,
+        )
+        guests = Guests(service, attachment.shell, runner.cancel)
+        process.on_failure = Failures(MemoryNotes(), guests.failed)
+        attachment.listen(asyncio.get_running_loop())
+        await service.start()
+        self.output.end_start()
+        self.surroundings.complete(attachment, slots, runner.is_cancelled)
+        return runner, slots
+
+    def _attempt_of(self, number: int) -> int | None:
+        return None if self._stream is None else self._stream.attempt_of(number)
+
+    def connect(self, role: str) -> socket.socket:
         """A stream of its own to the supervisor, opened with a signed hello."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(self._launch.socket)
@@ -153,28 +203,30 @@ class Container:
         await asyncio.wait([stream.loaded, stream.ended], return_when=asyncio.FIRST_COMPLETED)
         return stream.loaded.result() if stream.loaded.done() else None
 
-    def _load(self, message: Message) -> Service:
+    def open(self, packet: Packet) -> Message:
+        """Raises MessageRefused."""
+        return self._codec.open(packet.frames())
+
+    def load(self, message: Message) -> Service:
+        """The class and its parameters, as an instance that no hook has run on."""
+        self._link(message)
         content: dict[str, Any] = message.content
-        launch = self._launch
-        process.link = ContainerLink(
-            launch.socket, bytes.fromhex(launch.key), launch.container, launch.token, content["where"]
-        )
         at, end = content["class_frames"], content["class_frames"] + content["parameter_frames"]
         cls = loader.load_class(message.buffers[:at])
-        parameters = payload.loads(message.buffers[at:end])
-        return Service(cls, parameters)
+        return Service(cls, payload.loads(message.buffers[at:end]))
 
-    def _told(self, message: Message) -> Told:
-        """What its retry policy counts came behind class and parameters; nothing came: there is no policy."""
-        at = message.content["class_frames"] + message.content["parameter_frames"]
-        return Told(payload.loads(message.buffers[at:]) if len(message.buffers) > at else ())
+    def _link(self, message: Message) -> None:
+        launch = self._launch
+        key, where = bytes.fromhex(launch.key), message.content["where"]
+        process.link = ContainerLink(launch.socket, key, launch.container, launch.token, where)
 
-    def _report_start(self, stream: InputStream, error: BaseException) -> None:
+    def report(self, say: Callable[[Kind, list[Frame]], None], error: BaseException) -> None:
+        """The start failed."""
         to_log.error("the start failed", exc_info=error)
         self.output.end_start()
         content, frames = dump_failure(error)
         said = {"status": "error", "container": self._id, **content}
-        stream.say(Kind.START_FAILED, self._codec.pack("call_reply", said, frames))
+        say(Kind.START_FAILED, self._codec.pack("call_reply", said, frames))
 
     async def _until_told(self, stream: InputStream) -> None:
         drained: asyncio.Future[Any] = asyncio.ensure_future(self._drained.wait())
@@ -185,3 +237,9 @@ class Container:
 def _drain(loop: asyncio.AbstractEventLoop, stream: InputStream, drained: asyncio.Event) -> None:
     """On the control thread: have the main loop end it in good order."""
     loop.call_soon_threadsafe(stream.drain, drained.set)
+
+
+def _told(message: Message) -> Told:
+    """What its retry policy counts came behind class and parameters; nothing came: there is no policy."""
+    at = message.content["class_frames"] + message.content["parameter_frames"]
+    return Told(payload.loads(message.buffers[at:]) if len(message.buffers) > at else ())

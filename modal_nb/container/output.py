@@ -66,9 +66,6 @@ class Output:
 
     def __init__(self, codec: Codec, container_id: str) -> None:
         self._codec = codec
-        self._container_id = container_id
-        #: set once there is a connection
-        self.sender: Sender | None = None
         #: function call -> where its words go, of those somebody looks at
         self.routes: OrderedDict[str, Route] = OrderedDict()
         #: routes with words that have not left, by call; looked at without the lock
@@ -76,14 +73,21 @@ class Output:
         #: whether a notebook has looked so far, and what is called when the first one does
         self.rich = False
         self.on_rich: Callable[[], None] = lambda: None
+        self.be(container_id)
+        os.register_at_fork(after_in_child=self._leave)
+
+    def be(self, container_id: str) -> None:
+        """In a forked child that is a container, too; what was shown before the fork has left."""
+        self._container_id = container_id
+        #: set once there is a connection
+        self.sender: Sender | None = None
         #: guards what is held. One thread may come in twice: by a signal handler that prints
         self._lock = threading.RLock()
         #: held while words leave, so that they do in their order
         self._leaving = threading.RLock()
-        self._wake = threading.Event()
+        self._wake, self._rest = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._ours = True
-        os.register_at_fork(after_in_child=self._leave)
 
     def expect(self, call: str, number: int, out: int, header: Frame) -> None:
         """An input has come whose caller shows what it prints."""
@@ -107,6 +111,15 @@ class Output:
         """The hooks are over."""
         self.settle(STARTING)
         self.routes.pop(STARTING, None)
+
+    def pause(self) -> None:
+        """No thread of ours runs on; the next word starts one."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._rest.set()
+            self._wake.set()
+            thread.join()
+            self._rest.clear()
 
     def of(self, calls: Sequence[str]) -> list[Route]:
         """The routes of these calls; none in a forked child."""
@@ -230,7 +243,8 @@ class Output:
     def _run(self) -> None:
         while True:
             self._wake.wait()
-            time.sleep(_PAUSE)
+            if self._rest.wait(_PAUSE):
+                return
             self._wake.clear()
             for route in list(self.held.values()):
                 with self._leaving:

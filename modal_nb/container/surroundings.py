@@ -22,7 +22,7 @@ log = logging.getLogger("modal_nb.container")
 
 
 class Surroundings:
-    """One per container; made on its loop before any code of the user is loaded."""
+    """One per container; ``install`` is called before any code of the user is loaded."""
 
     def __init__(self, codec: Codec, output: Output, attempt_of: Callable[[int], int | None]) -> None:
         self._codec = codec
@@ -30,10 +30,17 @@ class Surroundings:
         self._pauses = Pauses(output, attempt_of)
         self._questions = Questions(output, self._pauses)
         self._comms = Comms(output)
+
+    def install(self) -> None:
+        """Once in a process."""
         self._presence.install()
         self._questions.install()
         self._comms.install()
         install_breakpoint()
+
+    def begin(self) -> None:
+        """On the container's loop, before it serves."""
+        self._comms.begin()
 
     def complete(self, attachment: Attachment, slots: int, is_cancelled: Callable[[int], bool]) -> None:
         """The enter hooks are over: the kernel comes up where an input wants it. ``slots`` run at a time;

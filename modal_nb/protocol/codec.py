@@ -57,6 +57,11 @@ class Codec:
         self._stamp = float("-inf")
         self._ends: dict[str, bytes] = {}
 
+    def be(self, session: str) -> None:
+        """In a forked child, which is somebody else: its messages carry this name."""
+        self._session, self._count = session, itertools.count()
+        self._ends.clear()
+
     def pack(
         self, msg_type: str, content: Any, buffers: Sequence[Frame] = (), parent: Frame = EMPTY
     ) -> list[Frame]:

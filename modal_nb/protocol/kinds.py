@@ -64,6 +64,9 @@ class Kind(IntEnum):
     PINNED = 26
     #: container -> supervisor: its class is loaded, the enter hooks begin
     LOADED = 27
+    #: process of a snapshot -> supervisor: containers may be forked from it; or why not (its one frame is text, empty
+    #: if they may)
+    SNAPPED = 28
     #: supervisor -> client: how a pool is that it watches, or what has changed
     REPORT = 30
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+#: what serves a container
+SERVE = "modal_nb.container.main:serve"
+
 
 class LaunchFile(NamedTuple):
     """What a container needs to know before it can speak to the supervisor."""
@@ -25,7 +28,7 @@ class LaunchFile(NamedTuple):
     sys_path: list[str]
     #: ``module:function`` that serves in the kernel's process, called with this record and the connection
     #: file's path
-    entry: str = "modal_nb.container.main:serve"
+    entry: str = SERVE
     #: bytes that the result of one input may take
     payload_bound: int = 2 * 1024**3
     #: folder of what calls print; empty: nothing is noted

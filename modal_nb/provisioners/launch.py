@@ -51,6 +51,8 @@ class LaunchRequest:
     log: Path
     #: cores asked for; numerical libraries get as many threads
     cpu: float | None = None
+    #: where a warm parent listens that is to fork it; None: a process is started for it
+    parent: Path | None = None
     #: the kernelspec, which names the back end
     kernel_name: str = LOCAL
 
@@ -109,8 +111,6 @@ class LaunchedContainer:
 async def launch(request: LaunchRequest) -> LaunchedContainer:
     """Start a container; returns when its process exists, long before it is ready. Raises LaunchFailed."""
     _make_folder(request.folder)
-    launch_file = request.folder / "launch.json"
-    _write_private(launch_file, request.launch)
     manager = _Manager(
         kernel_name=request.kernel_name,
         kernel_spec_manager=_specs(),
@@ -121,7 +121,7 @@ async def launch(request: LaunchRequest) -> LaunchedContainer:
     try:
         await manager.start_kernel(
             executable=request.executable,
-            launch_file=str(launch_file),
+            **_way(request),
             env=dict(request.environ),
             cwd=request.cwd,
             log=str(request.log),
@@ -132,6 +132,15 @@ async def launch(request: LaunchRequest) -> LaunchedContainer:
         raise
     assert isinstance(manager.provisioner, ContainerProvisioner)
     return LaunchedContainer(manager, manager.provisioner, request.folder)
+
+
+def _way(request: LaunchRequest) -> dict[str, Any]:
+    """By a fork, or with a file that only its process reads."""
+    if request.parent is not None:
+        return {"parent": str(request.parent), "launch": request.launch}
+    launch_file = request.folder / "launch.json"
+    _write_private(launch_file, request.launch)
+    return {"launch_file": str(launch_file)}
 
 
 def prepare(kernel_name: str = LOCAL) -> type[ContainerProvisioner]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import subprocess
+from pathlib import Path
 from typing import Any, ClassVar
 
 import psutil
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from modal_nb.protocol.forks import ForkRequest
+from modal_nb.protocol.launch_file import decode_launch
 from modal_nb.provisioners.base import ContainerProvisioner, LaunchFailed
+from modal_nb.provisioners.zygote import Forked, fork
 from modal_nb.spec.lifecycle import CauseKind, ExitCause
 from modal_nb.spec.resources import MachineLimit
 
@@ -26,7 +31,8 @@ class LocalContainerProvisioner(LocalProvisioner, ContainerProvisioner):
     kernel.
 
     Options of ``start_kernel`` beyond Jupyter's: ``executable``, ``launch_file``, ``log`` (paths) and ``cpu``
-    (cores asked for, or None). Signals go to the launcher process alone, which passes on SIGTERM and SIGINT;
+    (cores asked for, or None); with ``parent`` (a path) in place of a file the warm parent there forks it, and
+    ``launch`` is what stands in the file. Signals go to the launcher process alone, which passes on SIGTERM and SIGINT;
     ``kill`` ends it, and with it everything that the container ever started.
     """
 
@@ -35,6 +41,8 @@ class LocalContainerProvisioner(LocalProvisioner, ContainerProvisioner):
     )
 
     _log: str | None = None
+    _parent: str | None = None
+    _launch: bytes | None = None
     _returned: int | None = None
 
     @classmethod
@@ -50,8 +58,10 @@ class LocalContainerProvisioner(LocalProvisioner, ContainerProvisioner):
         launch_file = kwargs.pop("launch_file", None)
         cpu = kwargs.pop("cpu", None)
         self._log = kwargs.pop("log", None)
+        self._parent = kwargs.pop("parent", None)
+        self._launch = kwargs.pop("launch", None)
         prepared = await super().pre_launch(**kwargs)
-        if launch_file is not None:
+        if self._log is not None:
             prepared["cmd"] = [executable, *prepared["cmd"][1:], "--launch", str(launch_file)]
             prepared["env"] = _container_environment(prepared["env"], cpu)
         return prepared
@@ -64,26 +74,43 @@ class LocalContainerProvisioner(LocalProvisioner, ContainerProvisioner):
         # the launcher passes signals on; sent to the whole group, the guard would see them twice
         self.pgid = None
         try:
-            self.process = _start(cmd, self._log, self.cwd, kwargs["env"])
+            if self._parent is not None:
+                self.process = await self._fork(self._parent, kwargs["env"])  # type: ignore[assignment]
+            else:
+                self.process = _start(cmd, self._log, self.cwd, kwargs["env"])
+        except LaunchFailed:
+            raise
         except OSError as error:
             raise LaunchFailed(
                 error.errno,
                 f"cannot start a container with the interpreter {cmd[0]!r} in the folder {self.cwd!r} "
                 f"({error.strerror}): restart the notebook's kernel if one of them was removed",
             ) from error
-        self.pid = self.process.pid
+        self.pid = self.process.pid  # type: ignore[union-attr]
         return self.connection_info
+
+    async def _fork(self, parent: str, environ: dict[str, str]) -> Forked:
+        assert self._launch is not None
+        assert self._log is not None
+        if not _is_folder(self.cwd):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        launch = decode_launch(self._launch)
+        connection_file = self.parent.connection_file  # type: ignore[union-attr]
+        request = ForkRequest(launch, connection_file, environ, str(self.cwd), self._log)
+        return await fork(Path(parent), request)
 
     async def wait(self) -> int | None:
         """The launcher's exit code, at once when it ends; nothing of the container is left by then."""
         # not reaped yet: the number is still its own
         if self.process is not None and self.process.poll() is None:
-            await _ended(self.process.pid)
+            await _ended(self.process)
         self._returned = await super().wait()
         return self._returned
 
     def exit_cause(self) -> ExitCause:
         code = self._returned
+        if self._parent is not None:
+            return ExitCause(CauseKind.UNKNOWN, detail="ended before it was leased")
         if code is None or code < 0:
             return ExitCause(CauseKind.UNKNOWN, detail="its launcher was killed")
         return ExitCause(
@@ -117,19 +144,23 @@ def _container_environment(env: dict[str, str], cpu: float | None) -> dict[str, 
     return threads | kept
 
 
+def _is_folder(path: str | None) -> bool:
+    return path is not None and Path(path).is_dir()
+
+
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-async def _ended(pid: int) -> None:
-    """Returns when the child has ended. Where there are no pidfds (macOS) at once: the caller polls."""
+async def _ended(process: subprocess.Popen[bytes] | Forked) -> None:
+    """Returns when it has ended. Where there are no pidfds (macOS) at once: the caller polls."""
     if not hasattr(os, "pidfd_open"):
         return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    descriptor = os.pidfd_open(pid)
+    descriptor = os.dup(process.fileno()) if isinstance(process, Forked) else os.pidfd_open(process.pid)
     loop.add_reader(descriptor, ended.set)
     try:
         await ended.wait()

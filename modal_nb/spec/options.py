@@ -214,6 +214,7 @@ class Options:
             self.resources,
             retries.policy_of(self.retries),
             tuple(self._batched(spec)),
+            self.enable_memory_snapshot,
         )
 
     def _batched(self, spec: ClsSpec) -> Iterator[tuple[str, Batching]]:

@@ -28,3 +28,5 @@ class PoolSpec:
     retries: RetryPolicy | None = None
     #: the methods that get lists, by name; a call names its own by the place in here, from 1 on
     batching: tuple[tuple[str, Batching], ...] = ()
+    #: containers start from the state that ``enter(snap=True)`` hooks made
+    snapshot: bool = False

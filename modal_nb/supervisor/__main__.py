@@ -58,7 +58,9 @@ class Supervisor:
             settings.machine, queue_bound=settings.queue_bound, stop_grace=settings.stop_grace
         )
         self.reactor = reactor = Reactor(scheduler, loop)
-        self.fleet = reactor.fleet = Fleet(settings, epoch, loop, reactor.feed, reactor.flush, self._refused)
+        self.fleet = reactor.fleet = Fleet(
+            settings, epoch, loop, reactor.feed, reactor.flush, self._refused, scheduler.next_number
+        )
         self.handlers = Handlers(
             settings, reactor, epoch, honoured, Watch(reactor, loop), loop.time, self.end, loop
         )
@@ -75,6 +77,7 @@ class Supervisor:
                 reactor.outputs.shown,
                 self.fleet.stream_ended,
                 reactor.on_change,
+                self.fleet.snapshots.heard,
                 loop.time,
             ),
         )

@@ -15,17 +15,17 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from modal_nb.protocol.launch_file import LaunchFile, encode_launch
 from modal_nb.protocol.stream import Kind, packet
 from modal_nb.provisioners.base import LaunchFailed
-from modal_nb.provisioners.launch import LaunchRequest, launch
 from modal_nb.scheduler import events as ev
-from modal_nb.spec import ids
 from modal_nb.spec.lifecycle import CauseKind, ExitCause
+from modal_nb.supervisor.births import Births
 from modal_nb.supervisor.lease import Lease
 from modal_nb.supervisor.old_logs import remove_old
 from modal_nb.supervisor.records import Container, Pool
 from modal_nb.supervisor.settings import Settings
+from modal_nb.supervisor.snapshots import SnapshotFailed, Snapshots
+from modal_nb.supervisor.zygotes import Origin, Zygotes
 
 log = logging.getLogger("modal_nb.supervisor")
 
@@ -44,10 +44,9 @@ class Fleet:
         feed: Callable[[ev.Event], None],
         flush: Callable[[], None],
         refused: Callable[[str], None],
+        next_number: Callable[[], int],
     ) -> None:
         self._places = settings.places
-        self._payload_bound = settings.payload_bound
-        self._epoch = epoch
         self._loop = loop
         self._feed_event = feed
         self._flush = flush
@@ -56,6 +55,11 @@ class Fleet:
         self.on_dead: Callable[[Container], None] = lambda _: None
         self.on_gone: Callable[[], None] = lambda: None
         self.containers: dict[int, Container] = {}
+        self._births = Births(settings, epoch)
+        self._zygotes = Zygotes(settings.places, loop)
+        self.snapshots = Snapshots(self._births, self._zygotes, loop, next_number)
+        #: containers whose parent is not there yet
+        self._waiting: dict[int, asyncio.Future[Origin]] = {}
         self._dead: dict[int, Container] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,17 +67,7 @@ class Fleet:
 
     def launch(self, number: int, pool: Pool) -> None:
         """Start a container; ContainerLaunched or ContainerStartFailed follows."""
-        identity = f"{ids.render(ids.Kind.CONTAINER, number)}-{self._epoch}"
-        container = Container(
-            number=number,
-            id=identity,
-            pool=pool,
-            token=secrets.token_hex(16),
-            folder=self._places.run / identity,
-            log=self._places.logs / f"{identity}.log",
-            born=self._loop.time(),
-        )
-        self.containers[number] = container
+        container = self.containers[number] = self._births.record(number, pool, self._loop.time())
         self._spawn(self._launch(container))
 
     def stop(self, number: int, reason: str) -> None:
@@ -97,10 +91,17 @@ class Fleet:
         container.killed = reason or "killed"
         if container.process is not None:
             self._spawn(container.process.kill())
+        elif number in self._waiting:
+            self._waiting[number].cancel()
+
+    def find(self, number: int) -> Container | None:
+        """A container, or the process of a snapshot, by the number that it shows."""
+        return self.containers.get(number) or self.snapshots.find(number)
 
     def forget(self, pool: int) -> None:
         """The pool is gone."""
         self._dead.pop(pool, None)
+        self.snapshots.drop(pool)
 
     def last_dead(self, pool: int) -> Container | None:
         """The container of this pool that died last, for messages."""
@@ -110,6 +111,8 @@ class Fleet:
         """Kill what is left and wait for it."""
         for number in list(self.containers):
             self.kill(number, "supervisor ends")
+        self.snapshots.close()
+        self._zygotes.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 
@@ -121,12 +124,12 @@ class Fleet:
 
     def owner_of_lease(self, number: int, token: str) -> Container | None:
         """The container whose guard shows this token."""
-        container = self.containers.get(number)
+        container = self.find(number)
         return container if container and secrets.compare_digest(container.token, token) else None
 
     def stream_ended(self, container: Container) -> None:
         """One of its streams ended. As a rule it died, and its guard tells in this moment; else it is of no use."""
-        if not container.gone and not container.stopping:
+        if not container.gone and not container.stopping and not container.template:
             self._loop.call_later(_WORD_COMES, self._of_no_use, container)
 
     def _of_no_use(self, container: Container) -> None:
@@ -143,6 +146,9 @@ class Fleet:
     def exited(self, container: Container, cause: ExitCause | None) -> None:
         """Its guard reported its end, or its launcher ended without a word. Only the first word counts."""
         if container.gone:
+            return
+        if container.template:
+            container.cause = cause
             return
         container.gone = True
         if container.call is not None:
@@ -177,8 +183,12 @@ class Fleet:
 
     async def _launch(self, container: Container) -> None:
         try:
-            container.process = await launch(self._request(container))
-        except (LaunchFailed, OSError) as error:
+            origin = await self._origin(container)
+            container.process = await self._births.begin(container, origin, self._loop.time())
+        except asyncio.CancelledError:
+            self.exited(container, None)
+            return
+        except (LaunchFailed, SnapshotFailed, OSError) as error:
             self._not_launched(container, str(error))
             return
         if container.killed:
@@ -190,6 +200,14 @@ class Fleet:
         await asyncio.sleep(0.05)
         await self._silence(container)
         self.exited(container, None)
+
+    async def _origin(self, container: Container) -> Origin:
+        """Where it comes from; a kill cancels the wait for that."""
+        waits = self._waiting[container.number] = asyncio.ensure_future(self.snapshots.origin(container))
+        try:
+            return await waits
+        finally:
+            del self._waiting[container.number]
 
     async def _silence(self, container: Container) -> None:
         """Nobody told that the kernel is dead, but its end of the call stream does: nothing may run twice at a time."""
@@ -207,33 +225,6 @@ class Fleet:
         self.on_dead(container)
         self._feed(ev.ContainerStartFailed(container.number, launched=False))
         self.on_gone()
-
-    def _request(self, container: Container) -> LaunchRequest:
-        inherited = container.pool.launch
-        launch_file = LaunchFile(
-            socket=str(self._places.socket),
-            container=container.number,
-            token=container.token,
-            key=container.pool.app.codec.key.hex(),
-            cwd=inherited.cwd,
-            sys_path=inherited.sys_path,
-            payload_bound=self._payload_bound,
-            logs=str(self._places.logs),
-        )
-        return LaunchRequest(
-            folder=container.folder,
-            launch=encode_launch(launch_file),
-            executable=inherited.executable,
-            cwd=inherited.cwd,
-            environ={
-                **inherited.environ,
-                **inherited.variables,
-                "MODAL_TASK_ID": container.id,
-                "MODAL_IS_REMOTE": "1",
-            },
-            log=container.log,
-            cpu=container.pool.spec.resources.cpu,
-        )
 
     def _feed(self, event: ev.Event) -> None:
         """Tell the scheduler, then write what that caused: these events come outside of a link's turn."""

@@ -11,7 +11,7 @@ from modal_nb.protocol.messages import Hello
 from modal_nb.protocol.stream import OUTCOMES, Kind, Packet, prefix
 from modal_nb.scheduler import events as ev
 from modal_nb.supervisor.gateway import Link
-from modal_nb.supervisor.records import Container
+from modal_nb.supervisor.records import Container, Way
 
 log = logging.getLogger("modal_nb.supervisor")
 
@@ -29,15 +29,17 @@ class KernelLink:
         output: Callable[[Container, Packet], None],
         broke: Callable[[Container], None],
         changed: Callable[[int], None],
+        snapped: Callable[[Container, Packet], None],
         now: Callable[[], float],
     ) -> None:
-        """``changed``: people could see a difference in this pool."""
+        """``changed``: people could see a difference in this pool; ``snapped``: what the process of a snapshot says."""
         self._feed = feed
         self._finish = finish
         self._item = item
         self._output = output
         self._broke = broke
         self._changed = changed
+        self._snapped = snapped
         self._now = now
 
     def greet(self, container: Container, hello: Hello, link: Link) -> None:
@@ -51,7 +53,12 @@ class KernelLink:
         container.call = link
         container.greeted_at = self._now()
         self._changed(container.pool.number)
-        link.on_packet = partial(self._call, container)
+        if container.template:
+            link.on_packet = partial(self._template, container)
+        else:
+            link.on_packet = partial(self._call, container)
+        if container.way == Way.SNAPSHOT:
+            return  # the class came along
         head = prefix(Kind.LOAD, len(container.pool.load), parts=container.pool.load_parts)
         link.send([head, container.pool.load])
 
@@ -84,6 +91,17 @@ class KernelLink:
             self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first, failed))
         else:
             raise MessageRefused(f"a container may not send packets of kind {kind}")
+
+    def _template(self, container: Container, packet: Packet) -> None:
+        """It has the class and runs no inputs."""
+        if packet.kind == Kind.OUTPUT:
+            self._output(container, packet)
+        elif packet.kind in (Kind.SNAPPED, Kind.START_FAILED):
+            self._snapped(container, packet)
+        elif packet.kind == Kind.LOADED:
+            container.loaded_at = self._now()
+        else:
+            raise MessageRefused(f"a snapshot may not send packets of kind {packet.kind}")
 
     def _consider_ready(self, container: Container) -> None:
         """It serves once it has said so and can be told to stop: two streams, in whichever order they are read."""

@@ -43,6 +43,8 @@ def open_pool(
     elif scheduler.lingers(number) and not app.orphaned:
         # its next containers start as whoever came back says
         pool = reactor.pools[number]
+        if pool.launch != launch:
+            reactor.fleet.snapshots.drop(number)
         pool.launch, pool.load, pool.load_parts = launch, bytes(load), asked.load_parts
     reactor.feed(ev.PoolOpened(number, app.number, asked.spec))
     return reactor.pools[number], new

@@ -48,7 +48,7 @@ class Reception:
         """The first packet of a connection. Raises MessageRefused."""
         if first.kind != Kind.HELLO:
             raise MessageRefused("the first packet is not a hello")
-        container = self._reactor.fleet.containers.get(first.number) if first.number else None
+        container = self._reactor.fleet.find(first.number) if first.number else None
         if first.number and container is None:
             raise MessageRefused(f"hello of container {first.number}, which does not live here")
         codec = container.pool.app.codec if container else self._codec

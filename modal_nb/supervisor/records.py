@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,14 @@ from modal_nb.spec.scaling import Autoscaler
 if TYPE_CHECKING:
     from modal_nb.supervisor.gateway import Link
     from modal_nb.supervisor.lease import Lease
+
+
+class Way(StrEnum):
+    """How the process of a container came to be."""
+
+    PLAIN = "plain"
+    FORK = "fork"
+    SNAPSHOT = "snapshot"
 
 
 @dataclass(slots=True, eq=False)
@@ -144,7 +153,13 @@ class Container:
     start_failed: bool = False
     served: int = 0
     gone: bool = False
-    #: its start: when its process said hello, its class was loaded, it was ready; 0.0: not yet
+    #: how its process comes to be, "" as long as that is not known; and why it starts plainly, if it was to be forked
+    way: Way | str = ""
+    why_plain: str = ""
+    #: this is the process of a snapshot: it is forked, and serves nothing
+    template: bool = False
+    #: its start: when its parent was there, its process said hello, its class was loaded, it was ready; 0.0: not yet
+    origin_at: float = 0.0
     greeted_at: float = 0.0
     loaded_at: float = 0.0
     ready_at: float = 0.0

@@ -1,0 +1,92 @@
+"""A memory snapshot: a process that has loaded the class and run its ``enter(snap=True)`` hooks, and is forked from.
+
+It is started as a container is, says on a call stream of its own how far it is, and then waits. A container is a fork of
+it, goes on with the plain enter hooks, and is somebody else in all that names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from modal_nb.container import snapshot
+from modal_nb.container.answers import body_bound
+from modal_nb.container.main import START_FAILED, Container, Made
+from modal_nb.container.output import looks
+from modal_nb.container.parent import Parent
+from modal_nb.container.zygote import take_environment
+from modal_nb.protocol.codec import Frame, Message
+from modal_nb.protocol.forks import socket_in
+from modal_nb.protocol.launch_file import LaunchFile
+from modal_nb.protocol.stream import ConnectionEnded, Kind, Receiver, Sender, packet
+
+
+def serve(launch: LaunchFile, connection_file: str) -> int:
+    """The entry of its launch file; returns an exit code, in each container that was forked from it, too."""
+    os.environ.update(dict.fromkeys(snapshot.THREADS, "1"))
+    template = Template(launch, connection_file)
+    made = template.make()
+    if made is None:
+        return START_FAILED
+    if not template.can_fork():
+        return 0
+    request = Parent(socket_in(connection_file), template.stream).serve()
+    take_environment(request.environ)
+    template.refresh()
+    template.container.be(request.launch, request.connection_file)
+    return asyncio.run(template.container.live(made))
+
+
+class Template:
+    """Its life until it is forked."""
+
+    def __init__(self, launch: LaunchFile, connection_file: str) -> None:
+        self.container = Container(launch, connection_file)
+        self.container.settle()
+        self.stream = self.container.connect("call")
+        self._sender = Sender(self.stream)
+        self.container.output.sender = self._sender
+        self._before = snapshot.descriptors()
+
+    def make(self) -> Made | None:
+        """Load the class and run the hooks that belong before a snapshot; None: they failed, and it has been said."""
+        message = self._loaded()
+        if message is None:
+            return None
+        output = self.container.output
+        output.begin_start(looks(message.content.get("out")))
+        try:
+            made = asyncio.run(self._enter(message))
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
+            self.container.report(self._say, failure)
+            return None
+        output.end_start()
+        output.pause()
+        return made
+
+    async def _enter(self, message: Message) -> Made:
+        self.container.surroundings.begin()
+        made = Made(message, self.container.load(message))
+        self._say(Kind.LOADED)
+        await made.service.enter_snap()
+        return made
+
+    def can_fork(self) -> bool:
+        """Says whether containers may be forked here, else why not."""
+        why = snapshot.obstacle(self._before)
+        self.refresh = snapshot.Refresh()
+        self._say(Kind.SNAPPED, [why.encode()])
+        return not why
+
+    def _loaded(self) -> Message | None:
+        receiver = Receiver(self.stream, body_bound())
+        try:
+            while True:
+                for one in receiver.read():
+                    if one.kind == Kind.LOAD:
+                        return self.container.open(one)
+        except (ConnectionEnded, OSError):
+            return None  # the supervisor is gone
+
+    def _say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
+        self._sender.send(packet(kind, frames or ()))

@@ -1,0 +1,65 @@
+"""The warm parent of one environment: our own packages are imported, nothing of the user's is.
+
+One thread, no ZeroMQ, no loop. Its standard input is tied to the supervisor: when that ends, it ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import socket
+import time
+from pathlib import Path
+
+from modal_nb.container import launcher
+from modal_nb.container.linux import adopt_orphans, can_hold_processes
+from modal_nb.container.parent import Parent
+from modal_nb.protocol.forks import ForkRequest
+
+#: what it says once it listens; anything else is the reason why it cannot
+READY = b"ready"
+#: exit code of a container whose folder is gone
+_NO_FOLDER = 72
+
+
+def main(path: Path) -> int:
+    """Called by the launcher; returns in containers only, with their exit code."""
+    tether = _tether()
+    if not can_hold_processes():
+        tether.sendall(b"this machine gives no process-id namespaces")
+        return 0
+    adopt_orphans()
+    importlib.import_module("modal_nb.container.main").warm()
+    parent = Parent(path, tether)
+    tether.sendall(READY)
+    return begin(parent.serve())
+
+
+def _tether() -> socket.socket:
+    """What came as standard input. Containers find nothing there."""
+    tether = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return tether
+
+
+def begin(request: ForkRequest) -> int:
+    """Become the container that was asked for, as a process that was started for it would."""
+    take_environment(request.environ)
+    try:
+        os.chdir(request.cwd)
+    except OSError as error:
+        os.write(2, f"no such folder: {request.cwd!r} ({error.strerror})\n".encode())
+        return _NO_FOLDER
+    random.seed()
+    importlib.invalidate_caches()
+    return launcher.serve(request.launch, request.connection_file)
+
+
+def take_environment(environ: dict[str, str]) -> None:
+    """The process's own, in place of the parent's."""
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
