@@ -37,8 +37,8 @@ Owner = tuple[tuple[str, ...], str]
 class CallLog:
     """One per container. Any thread may call it; in a forked child it does nothing. It never raises OSError."""
 
-    def __init__(self, files: CallFiles, largest: int = LARGEST) -> None:
-        """``largest``: bytes of one file."""
+    def __init__(self, files: CallFiles | None = None, largest: int = LARGEST) -> None:
+        """``files``: None, nothing is noted before ``be``; ``largest``: bytes of one file."""
         self._largest = largest
         #: what came of an owner on a stream and is not written yet
         self._held: dict[tuple[Owner, int], bytearray] = {}
@@ -47,10 +47,12 @@ class CallLog:
         self.be(files)
         os.register_at_fork(after_in_child=self._leave)
 
-    def be(self, files: CallFiles) -> None:
-        """In a forked child that is a container, too: these are its files. Nothing was printed by an input before."""
-        self._files = files
-        self._ours = True
+    def be(self, files: CallFiles | None) -> None:
+        """In a forked child that is a container, too: these are its files. No input has printed yet."""
+        self._ours = files is not None
+        self._files: CallFiles
+        if files is not None:
+            self._files = files
         #: one thread may come in twice: by a signal handler that prints
         self._lock = threading.RLock()
         self._descriptor = -1

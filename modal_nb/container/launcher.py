@@ -32,13 +32,15 @@ def main(arguments: list[str]) -> int:
     return serve(launch, connection_file)
 
 
-def serve(launch: LaunchFile, connection_file: str) -> int:
-    """In the kernel's process, whichever way it came to be; returns its exit code."""
+def serve(launch: LaunchFile, connection_file: str, *settled: object) -> int:
+    """In the kernel's process, whichever way it came to be; returns its exit code. ``settled``: what a warm parent has
+    made for it.
+    """
     sys.path[:] = [*launch.sys_path, *(place for place in sys.path if place not in launch.sys_path)]
     sys.argv[1:] = []
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    code: int = _load(launch.entry)(launch, connection_file)
+    code: int = _load(launch.entry)(launch, connection_file, *settled)
     return code
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,18 +47,18 @@ _FORMAT = "%(levelname)s %(message)s"
 START_FAILED = 1
 
 
-def serve(launch: LaunchFile, connection_file: str) -> int:
-    """Called by the launcher in the kernel's process; returns the exit code."""
-    container = Container(launch, connection_file)
+def serve(launch: LaunchFile, connection_file: str, container: Container | None = None) -> int:
+    """In the kernel's process; returns the exit code. ``container``: the zygote's, settled and nobody's yet."""
+    container = container or settled()
+    container.be(launch, connection_file)
+    return container.run(container.live())
+
+
+def settled() -> Container:
+    """What a process has before it is known which container it will be."""
+    container = Container()
     container.settle()
-    return asyncio.run(container.live())
-
-
-def warm() -> None:
-    """Called in a zygote: what every container does first is done once, so that its pages are there."""
-    codec = Codec(b"warm", "warm")
-    codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
-    asyncio.run(asyncio.sleep(0))
+    return container
 
 
 def _below_output() -> logging.Handler:
@@ -89,20 +90,21 @@ class Made:
 class Container:
     """One container from its first connection to its exit hooks."""
 
-    def __init__(self, launch: LaunchFile, connection_file: str) -> None:
-        self._launch = launch
-        self._connection_file = connection_file
-        self._id = os.environ["MODAL_TASK_ID"]
-        self._codec = Codec(bytes.fromhex(launch.key), self._id)
+    def __init__(self) -> None:
+        self._launch: LaunchFile
+        self._connection_file = ""
+        self._id = ""
+        self._codec = Codec(b"nobody", "")
         self._drained = asyncio.Event()
         self._stream: InputStream | None = None
+        self._runner: asyncio.Runner | None = None
         #: where what user code shows leaves
-        self.output = Output(self._codec, self._id)
-        self._log = CallLog(self._files()) if launch.logs else None
+        self.output = Output(self._codec)
+        self._log = CallLog()
         self.surroundings = Surroundings(self._codec, self.output, self._attempt_of)
 
     def settle(self) -> None:
-        """Once in a process, before any code of the user is there: what it prints, and who it is."""
+        """Once in a process, before any code of the user is there."""
         install(self._log, self.output)
         logging.basicConfig(level=logging.WARNING, format=_FORMAT)
         to_log.addHandler(_below_output())
@@ -110,26 +112,30 @@ class Container:
         process.pass_on = partial(passing, self.output)
         Image.inside_container = True
         self.surroundings.install()
-        self._introduce()
 
     def be(self, launch: LaunchFile, connection_file: str) -> None:
-        """In a fork of a container that was loaded: be this one instead. ``settle`` was called before the fork."""
+        """Be this one; in a fork of another container, instead of that."""
         self._launch, self._connection_file = launch, connection_file
         self._id = os.environ["MODAL_TASK_ID"]
-        self._codec.be(self._id)
+        self._codec.be(bytes.fromhex(launch.key), self._id)
         self.output.be(self._id)
-        if self._log is not None:
-            self._log.be(self._files())
-        self._introduce()
-
-    def _introduce(self) -> None:
+        self._log.be(CallFiles(Path(launch.logs), self._id) if launch.logs else None)
         process.enter_container(self._id)
-        process.payload_bound = self._launch.payload_bound
+        process.payload_bound = launch.payload_bound
         # until the runner is there, an interrupt hits nothing; ipykernel's default would be to die
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def _files(self) -> CallFiles:
-        return CallFiles(Path(self._launch.logs), self._id)
+    def warm(self) -> None:
+        """In a process that waits to be told which container it is: what every one does first is done by then."""
+        self._runner = asyncio.Runner()
+        self._runner.get_loop()
+        codec = Codec(b"warm", "warm")
+        codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
+
+    def run(self, life: Coroutine[Any, Any, int], context: Context | None = None) -> int:
+        """``context``: what hooks have left in a process that this one is a fork of."""
+        with self._runner or asyncio.Runner() as runner:
+            return runner.run(life, context=context)
 
     async def live(self, made: Made | None = None) -> int:
         """The whole life; the exit code. ``made``: from a snapshot, so that nothing is loaded."""

@@ -64,7 +64,7 @@ class Route:
 class Output:
     """One per container. Any thread may call it; in a forked child it does nothing."""
 
-    def __init__(self, codec: Codec, container_id: str) -> None:
+    def __init__(self, codec: Codec, container_id: str = "") -> None:
         self._codec = codec
         #: function call -> where its words go, of those somebody looks at
         self.routes: OrderedDict[str, Route] = OrderedDict()

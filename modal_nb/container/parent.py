@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,12 +23,15 @@ _BACKLOG = 512
 class Parent:
     """``serve`` returns in each kernel that was forked here, with what it is to be; in the parent never."""
 
-    def __init__(self, path: Path, tether: socket.socket | None = None) -> None:
-        """``path``: where it listens, in a private folder. It ends with ``tether``."""
+    def __init__(self, path: Path, tether: socket.socket, warm: Callable[[], None]) -> None:
+        """``path``: where it listens, in a private folder. It ends with ``tether``. ``warm``: called in each kernel
+        while that waits.
+        """
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(_BACKLOG)
         self._tether = tether
+        self._warm = warm
         self._spare: Spare | None = None
         self._ended, self._wake = os.pipe()
         for end in (self._ended, self._wake):
@@ -45,7 +49,7 @@ class Parent:
                 poll.register(descriptor, select.POLLIN)
         while True:
             ready = {descriptor for descriptor, _ in poll.poll(None if self._spare else _REST)}
-            if self._tether is not None and self._tether.fileno() in ready:
+            if self._tether.fileno() in ready:
                 os._exit(0)
             if self._ended in ready:
                 self._reap()
@@ -59,8 +63,7 @@ class Parent:
 
     def _own(self) -> list[int]:
         """The descriptors that no child may hold."""
-        tether = [] if self._tether is None else [self._tether.fileno()]
-        return [self._listener.fileno(), *tether, self._ended, self._wake]
+        return [self._listener.fileno(), self._tether.fileno(), self._ended, self._wake]
 
     def _answer(self) -> ForkRequest | None:
         """Hand the next connection to a spare; gives what was asked for in its kernel."""
@@ -81,13 +84,12 @@ class Parent:
     def _make(self, *asked: socket.socket) -> ForkRequest | None:
         """Fork a spare; gives what is asked for in its kernel, once it is wanted."""
         try:
-            made = fork_spare([*self._own(), *(sock.fileno() for sock in asked)])
+            made = fork_spare([*self._own(), *(sock.fileno() for sock in asked)], self._warm)
         except OSError:
             return None
         if isinstance(made, ForkRequest):
             for sock in (self._listener, self._tether, *asked):
-                if sock is not None:
-                    sock.detach()  # closed already; the number may be another's now
+                sock.detach()  # closed already; the number may be another's now
             return made
         self._spare = made
         return None

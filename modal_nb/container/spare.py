@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from modal_nb.container.guard import Guard, hold_lease
@@ -36,9 +36,9 @@ class Spare:
             socket.send_fds(self._tie, [DONE], [asked.fileno()])
 
 
-def fork_spare(own: Iterable[int]) -> Spare | ForkRequest:
+def fork_spare(own: Iterable[int], warm: Callable[[], None]) -> Spare | ForkRequest:
     """Returns a Spare in the parent and, once it is wanted, what was asked for in the kernel. ``own``: the
-    descriptors that the parent alone may hold. OSError when there is no room for more processes.
+    descriptors that the parent alone may hold; ``warm``: called in the kernel while it is not wanted yet. OSError when there is no room for more processes.
     """
     ours, theirs = socket.socketpair()
     launcher = os.fork()
@@ -51,10 +51,10 @@ def fork_spare(own: Iterable[int]) -> Spare | ForkRequest:
     ours.close()
     for descriptor in own:
         os.close(descriptor)
-    return _launch(theirs)
+    return _launch(theirs, warm)
 
 
-def _launch(tie: socket.socket) -> ForkRequest:
+def _launch(tie: socket.socket, warm: Callable[[], None]) -> ForkRequest:
     """L and G; returns in K only."""
     try:
         hold_next_child()
@@ -75,6 +75,7 @@ def _launch(tie: socket.socket) -> ForkRequest:
         _guard(guard, log, kernel, tie, orders)
     os.close(orders)
     tie.close()
+    warm()
     return _told(words)
 
 

@@ -1,17 +1,18 @@
 """A memory snapshot: a process that has loaded the class and run its ``enter(snap=True)`` hooks, and is forked from.
 
-It is started as a container is, says on a call stream of its own how far it is, and then waits. A container is a fork of
-it, goes on with the plain enter hooks, and is somebody else in all that names it.
+It is started as a container is, says on a call stream of its own how far it is, and then waits. A container is a fork
+of it, goes on with the plain enter hooks, and is somebody else in all that names it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from contextvars import copy_context
 
 from modal_nb.container import snapshot
 from modal_nb.container.answers import body_bound
-from modal_nb.container.main import START_FAILED, Container, Made
+from modal_nb.container.main import START_FAILED, Container, Made, settled
 from modal_nb.container.output import looks
 from modal_nb.container.parent import Parent
 from modal_nb.container.zygote import take_environment
@@ -21,28 +22,31 @@ from modal_nb.protocol.launch_file import LaunchFile
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Receiver, Sender, packet
 
 
-def serve(launch: LaunchFile, connection_file: str) -> int:
-    """The entry of its launch file; returns an exit code, in each container that was forked from it, too."""
+def serve(launch: LaunchFile, connection_file: str, container: Container | None = None) -> int:
+    """The entry of its launch file; returns an exit code, in each container that was forked from it, too.
+    ``container``: the zygote's.
+    """
     os.environ.update(dict.fromkeys(snapshot.THREADS, "1"))
-    template = Template(launch, connection_file)
+    container = container or settled()
+    container.be(launch, connection_file)
+    template = Template(container)
     made = template.make()
     if made is None:
         return START_FAILED
     if not template.can_fork():
         return 0
-    request = Parent(socket_in(connection_file), template.stream).serve()
+    request = Parent(socket_in(connection_file), template.stream, container.warm).serve()
     take_environment(request.environ)
     template.refresh()
-    template.container.be(request.launch, request.connection_file)
-    return asyncio.run(template.container.live(made))
+    container.be(request.launch, request.connection_file)
+    return container.run(container.live(made), template.context)
 
 
 class Template:
     """Its life until it is forked."""
 
-    def __init__(self, launch: LaunchFile, connection_file: str) -> None:
-        self.container = Container(launch, connection_file)
-        self.container.settle()
+    def __init__(self, container: Container) -> None:
+        self.container = container
         self.stream = self.container.connect("call")
         self._sender = Sender(self.stream)
         self.container.output.sender = self._sender
@@ -69,6 +73,7 @@ class Template:
         made = Made(message, self.container.load(message))
         self._say(Kind.LOADED)
         await made.service.enter_snap()
+        self.context = copy_context()
         return made
 
     def can_fork(self) -> bool:

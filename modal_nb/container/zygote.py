@@ -14,6 +14,7 @@ from pathlib import Path
 
 from modal_nb.container import launcher
 from modal_nb.container.linux import adopt_orphans, can_hold_processes
+from modal_nb.container.main import Container, settled
 from modal_nb.container.parent import Parent
 from modal_nb.protocol.forks import ForkRequest
 
@@ -30,10 +31,11 @@ def main(path: Path) -> int:
         tether.sendall(b"this machine gives no process-id namespaces")
         return 0
     adopt_orphans()
-    importlib.import_module("modal_nb.container.main").warm()
-    parent = Parent(path, tether)
+    container = settled()
+    container.warm()
+    parent = Parent(path, tether, container.warm)
     tether.sendall(READY)
-    return begin(parent.serve())
+    return _begin(parent.serve(), container)
 
 
 def _tether() -> socket.socket:
@@ -45,7 +47,7 @@ def _tether() -> socket.socket:
     return tether
 
 
-def begin(request: ForkRequest) -> int:
+def _begin(request: ForkRequest, container: Container) -> int:
     """Become the container that was asked for, as a process that was started for it would."""
     take_environment(request.environ)
     try:
@@ -55,7 +57,7 @@ def begin(request: ForkRequest) -> int:
         return _NO_FOLDER
     random.seed()
     importlib.invalidate_caches()
-    return launcher.serve(request.launch, request.connection_file)
+    return launcher.serve(request.launch, request.connection_file, container)
 
 
 def take_environment(environ: dict[str, str]) -> None:

@@ -49,17 +49,15 @@ class Codec:
     """Packs and opens the messages of one key; not thread-safe only in the sense that dates may be 10 ms old."""
 
     def __init__(self, key: bytes, session: str) -> None:
-        if not key:
-            raise ValueError("a message key must not be empty: an empty key would mean unsigned messages")
-        self.key = key
-        self._session = session
-        self._count = itertools.count()
         self._stamp = float("-inf")
         self._ends: dict[str, bytes] = {}
+        self.be(key, session)
 
-    def be(self, session: str) -> None:
-        """In a forked child, which is somebody else: its messages carry this name."""
-        self._session, self._count = session, itertools.count()
+    def be(self, key: bytes, session: str) -> None:
+        """In a forked child, which is somebody else: it signs with this key, and its messages carry this name."""
+        if not key:
+            raise ValueError("a message key must not be empty: an empty key would mean unsigned messages")
+        self.key, self._session, self._count = key, session, itertools.count()
         self._ends.clear()
 
     def pack(
