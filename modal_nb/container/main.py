@@ -12,7 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modal_nb.container.attach import Attachment
 from modal_nb.container.call_log import CallLog
@@ -40,6 +40,8 @@ from modal_nb.spec.image import Image
 log = logging.getLogger("modal_nb.container")
 #: its lines go to the container's log and nowhere else: what they say is told to the caller as its exception
 to_log = logging.getLogger("modal_nb.container.start")
+
+T = TypeVar("T")
 
 _FORMAT = "%(levelname)s %(message)s"
 
@@ -132,9 +134,10 @@ class Container:
         codec = Codec(b"warm", "warm")
         codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
 
-    def run(self, life: Coroutine[Any, Any, int], context: Context | None = None) -> int:
+    def run(self, life: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         """``context``: what hooks have left in a process that this one is a fork of."""
-        with self._runner or asyncio.Runner() as runner:
+        runner, self._runner = self._runner or asyncio.Runner(), None
+        with runner:
             return runner.run(life, context=context)
 
     async def live(self, made: Made | None = None) -> int:

@@ -37,8 +37,9 @@ class Spare:
 
 
 def fork_spare(own: Iterable[int], warm: Callable[[], None]) -> Spare | ForkRequest:
-    """Returns a Spare in the parent and, once it is wanted, what was asked for in the kernel. ``own``: the
-    descriptors that the parent alone may hold; ``warm``: called in the kernel while it is not wanted yet. OSError when there is no room for more processes.
+    """Returns a Spare in the parent and, once it is wanted, what was asked for in the kernel. ``own``: descriptors that
+    the parent alone may hold; ``warm``: called in the kernel while it is not wanted yet. OSError when there is no room
+    for more processes.
     """
     ours, theirs = socket.socketpair()
     launcher = os.fork()

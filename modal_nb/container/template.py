@@ -6,7 +6,6 @@ of it, goes on with the plain enter hooks, and is somebody else in all that name
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextvars import copy_context
 
@@ -60,7 +59,7 @@ class Template:
         output = self.container.output
         output.begin_start(looks(message.content.get("out")))
         try:
-            made = asyncio.run(self._enter(message))
+            made = self.container.run(self._enter(message))
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self.container.report(self._say, failure)
             return None

@@ -5,6 +5,7 @@ One thread, no ZeroMQ, no loop. Its standard input is tied to the supervisor: wh
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import random
@@ -32,7 +33,7 @@ def main(path: Path) -> int:
         return 0
     adopt_orphans()
     container = settled()
-    container.warm()
+    container.run(asyncio.sleep(0))
     parent = Parent(path, tether, container.warm)
     tether.sendall(READY)
     return _begin(parent.serve(), container)
