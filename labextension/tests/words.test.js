@@ -78,7 +78,12 @@ test("a container aside says for how long", () => {
 
 test.each([
   [{}, ""], [{ launch: 0.31 }, "process 0.3 s"], [{ launch: "soon", imports: NaN }, ""],
-  [{ launch: 0.3, imports: 2.04, enter: 8, total: 10.34 }, "started in 10.3 s: process 0.3 s, imports 2.0 s, enter hooks 8.0 s"],
+  [{ launch: 0.3, imports: 2.04, enter: 8, total: 10.34 }, "started in 10 s: process 0.3 s, imports 2.0 s, enter hooks 8.0 s"],
+  [{ snapshot: 1.25, launch: 0.006, imports: 0.0004, enter: 0.0996, total: 1.36 },
+    "started in 1.4 s: snapshot 1.3 s, process 6 ms, imports 0 ms, enter hooks 0.1 s"],
 ])("a start of %o", (start, words) => expect(startWords(container({ start }))).toBe(words));
+
+test("how its process came to be", () =>
+  expect(startWords(container({ start: { launch: 0.006, total: 0.01 }, way: "forked" }))).toBe("started in 10 ms: process 6 ms (forked)"));
 
 test("sentences that differ only in numbers have one gist", () => expect(gist("3 queued")).toBe(gist("14 queued")));

@@ -12,6 +12,7 @@ from modal_nb.cli.output import Json, commands, print_json, print_table
 from modal_nb.cli.status import state_of
 from modal_nb.cli.supervision import alive, container_named, containers, link, pool_named, running_link
 from modal_nb.cli.supervision import status as status_of
+from modal_nb.client.facts import start_words
 from modal_nb.protocol import messages as ms
 
 group = commands("Single containers: see them, reach into one, start one more, end one.")
@@ -43,18 +44,18 @@ def show(*, json: Json = False) -> None:
         typer.echo("No containers.")
         return
     rows = [
-        (c.id, one.app.name, one.pool.service, state_of(c), f"{c.age:.0f}", _start(c), c.served, c.pid)
+        (c.id, one.app.name, one.pool.service, state_of(c), f"{c.age:.0f}", c.served, c.pid, _start(c))
         for one in found
         for c in [one.container]
     ]
     print_table(
-        ["container", "app", "class", "state", "age s", "start s", "inputs", "pid"], rows, whole=["container"]
+        ["container", "app", "class", "state", "age s", "inputs", "pid", "start"], rows, whole=["container"]
     )
 
 
 def _start(container: ms.ContainerStatus) -> str:
-    """How long it took; --json has the phases."""
-    return f"{container.start['total']:.1f}" if "total" in container.start else ""
+    """How long it took, and how; --json has the phases."""
+    return start_words(container.start["total"], container.way) if "total" in container.start else ""
 
 
 @group.command()

@@ -42,11 +42,16 @@ def looked_into(container: Mapping[str, Any], since: str = "") -> str:
     return "taken by who looks inside" if container.get("pinned") else ""
 
 
-def start_words(start: Mapping[str, float]) -> str:
-    """How long the phases of a start took, as far as they are over; "" before that."""
-    names = {"launch": "process", "imports": "imports", "enter": "enter hooks"}
-    phases = ", ".join(f"{words} {start[name]:.1f} s" for name, words in names.items() if name in start)
-    return f"started in {start['total']:.1f} s: {phases}" if "total" in start else phases
+def start_words(total: float, way: str) -> str:
+    """How long the start of a container took, and ``way``: how its process came to be."""
+    return f"{seconds(total)}, {way}" if way else seconds(total)
+
+
+def seconds(value: float) -> str:
+    """As people read them: 12 ms, 0.3 s, 4.2 s, 31 s."""
+    if value < 0.0995:
+        return f"{floor(1000 * value + 0.5)} ms"
+    return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
 
 
 def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from modal_nb.protocol.containers import CallWait, RunningInput, Short, Starting
 
-_PHASES = {"launch": "its process", "imports": "imports", "enter": "enter hooks"}
+_PHASES = {
+    "snapshot": "its memory snapshot",
+    "launch": "its process",
+    "imports": "imports",
+    "enter": "enter hooks",
+}
 
 
 def sentence(wait: CallWait) -> str:

@@ -28,6 +28,7 @@ class Parent:
         while that waits.
         """
         self._listener = socket.socket(socket.AF_UNIX)
+        self._path = path
         self._listener.bind(str(path))
         self._listener.listen(_BACKLOG)
         self._tether = tether
@@ -50,6 +51,7 @@ class Parent:
         while True:
             ready = {descriptor for descriptor, _ in poll.poll(None if self._spare else _REST)}
             if self._tether.fileno() in ready:
+                self._path.unlink(missing_ok=True)
                 os._exit(0)
             if self._ended in ready:
                 self._reap()

@@ -36,8 +36,10 @@ class FoundContainer(Content, frozen=True, kw_only=True):
     state: str
     connection_file: str
     age: float
-    #: seconds of the phases of its start that are over: launch, imports, enter, total
+    #: seconds of the phases of its start that are over: snapshot, launch, imports, enter, total
     start: dict[str, float] = msgspec.field(default_factory=dict)
+    #: how its process came to be, in words
+    way: str = ""
     #: its pool does without it while somebody looks inside; and inputs for this very container
     aside: bool = False
     pinned: int = 0

@@ -215,8 +215,10 @@ class ContainerStatus(Content, frozen=True, kw_only=True):
     connection_file: str
     log: str
     cause: str = ""
-    #: seconds of the phases of its start that are over; seconds that it is aside, None: it is not; inputs for it alone
+    #: seconds of the phases of its start that are over, and how its process came to be, in words; seconds that it is
+    #: aside, None: it is not; inputs for it alone
     start: dict[str, float] = {}
+    way: str = ""
     aside: float | None = None
     pinned: int = 0
 

@@ -93,6 +93,7 @@ class Zygote:
         self._tether.close()
         self._process.kill()
         self._process.wait()
+        self.path.unlink(missing_ok=True)
 
 
 def _start(

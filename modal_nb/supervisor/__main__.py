@@ -204,6 +204,8 @@ def _only_one(where: Places) -> Iterator[None]:
 def _sweep(where: Places) -> None:
     """Remove the sockets and folders of a supervisor that was killed; its containers ended with it."""
     remove_old(where.logs)
+    for socket_of_parent in where.run.glob("zy-*"):
+        socket_of_parent.unlink(missing_ok=True)
     for folder in where.run.glob("ct-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (where.connection_file, where.socket):

@@ -15,7 +15,7 @@ from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.spec.lifecycle import CauseKind, ContainerState
 from modal_nb.supervisor.modes import modes, slots
 from modal_nb.supervisor.records import Container, Pool
-from modal_nb.supervisor.starting import PHASES, breakdown, phase
+from modal_nb.supervisor.starting import PHASES, breakdown, phase, way
 
 #: the dead that a report still shows: so many, for so many seconds
 MOST_DEAD = 20
@@ -150,6 +150,7 @@ def _container(
         "state": state.value,
         "phase": PHASES.get(phase(container), "") if state in _ON_ITS_WAY else "",
         "start": breakdown(container),
+        "way": way(container),
         "since": round(since, 6),
         "born": round(container.born, 6),
         "ended": ended,

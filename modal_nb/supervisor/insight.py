@@ -14,7 +14,7 @@ from modal_nb.scheduler.reports import ContainerView
 from modal_nb.scheduler.waits import Wait
 from modal_nb.supervisor.reactor import Reactor
 from modal_nb.supervisor.records import Client
-from modal_nb.supervisor.starting import begun, breakdown, phase
+from modal_nb.supervisor.starting import begun, breakdown, phase, way
 
 #: calls that one request may ask about
 MOST_CALLS = 1000
@@ -55,6 +55,7 @@ class Insight:
             connection_file=str(container.connection_file),
             age=round(self._now() - container.born, 3),
             start=breakdown(container),
+            way=way(container),
             aside=view.aside_since < inf,
             pinned=view.pinned,
             running=self._running(client, view.running),

@@ -15,7 +15,7 @@ from modal_nb.scheduler.reports import ContainerView
 from modal_nb.scheduler.scheduler import Scheduler
 from modal_nb.supervisor.modes import modes
 from modal_nb.supervisor.records import App, Client, Container, Pool
-from modal_nb.supervisor.starting import breakdown
+from modal_nb.supervisor.starting import breakdown, way
 
 _TAIL_LINES = 10
 _TAIL_BYTES = 8192
@@ -77,6 +77,7 @@ def container_status(container: Container, view: ContainerView, now: float) -> m
         log=str(container.log),
         cause=container.cause.detail if container.cause else "",
         start=breakdown(container),
+        way=way(container),
         aside=None if view.aside_since == inf else round(now - view.aside_since, 3),
         pinned=view.pinned,
     )

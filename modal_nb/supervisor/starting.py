@@ -1,13 +1,18 @@
-"""How long the phases of a container's start took: its process, the imports of its class, its enter hooks."""
+"""How a container started, and how long the phases took: its snapshot, its process, the imports of its class, its hooks."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from modal_nb.supervisor.records import Container
+from modal_nb.supervisor.records import Container, Way
 
 #: in their order, with what people read while they last
-PHASES = {"launch": "its process starts", "imports": "imports", "enter": "enter hooks"}
+PHASES = {
+    "snapshot": "its memory snapshot is made",
+    "launch": "its process starts",
+    "imports": "imports",
+    "enter": "enter hooks",
+}
 
 
 def phase(container: Container) -> str:
@@ -23,13 +28,30 @@ def begun(container: Container) -> float:
 def breakdown(container: Container) -> dict[str, float]:
     """Seconds of each phase that is over, and of all of them once it has started."""
     spans = _spans(container)
-    seconds = {name: round(end - start, 3) for name, (start, end) in spans.items() if end}
+    seconds = {name: round(end - start, 4) for name, (start, end) in spans.items() if end}
     if len(seconds) == len(spans):
-        seconds["total"] = round(container.ready_at - container.born, 3)
+        seconds["total"] = round(container.ready_at - container.born, 4)
     return seconds
+
+
+def way(container: Container) -> str:
+    """How its process came to be, in words; "" as long as that is not known."""
+    why = f": {container.why_plain}" if container.why_plain else ""
+    match container.way:
+        case Way.SNAPSHOT:
+            return "forked from its memory snapshot"
+        case Way.FORK:
+            return f"forked{f', no memory snapshot{why}' if why else ''}"
+        case Way.PLAIN:
+            return f"started plainly{why}"
+    return ""
 
 
 def _spans(container: Container) -> dict[str, tuple[float, float]]:
     """From when to when; 0.0: not yet."""
     moments = [container.born, container.greeted_at, container.loaded_at, container.ready_at]
-    return dict(zip(PHASES, pairwise(moments), strict=True))
+    names = list(PHASES)[1:]
+    if container.pool.spec.snapshot:
+        moments.insert(1, container.origin_at)
+        names = list(PHASES)
+    return dict(zip(names, pairwise(moments), strict=True))

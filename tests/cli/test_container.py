@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import modal_nb as modal
+from modal_nb.client.facts import start_words
 from tests.cli.terminal import begin, modal_nb, one_line
 from tests.e2e.home import until
 
@@ -53,11 +54,13 @@ def container(talker, home):
 
 def test_list_shows_the_containers_of_all_apps(container, home):
     (header, row) = modal_nb("container", "list").stdout.splitlines()
-    assert header.split() == ["container", "app", "class", "state", "age", "s", "start", "s", "inputs", "pid"]
+    assert header.split() == ["container", "app", "class", "state", "age", "s", "inputs", "pid", "start"]
     (told,) = json.loads(modal_nb("container", "list", "--json").stdout)
     (found,) = home.containers("Talker")
     assert row.split()[:4] == [container, "contained", "Talker", "idle"]
-    assert row.split()[5:] == [f"{found.start['total']:.1f}", str(found.served), str(found.pid)]
+    assert row.split()[5:7] == [str(found.served), str(found.pid)]
+    assert row.endswith(start_words(found.start["total"], found.way))
+    assert found.way == "forked"
     assert (told["id"], told["app"], told["class"], told["pid"]) == (
         container,
         "contained",

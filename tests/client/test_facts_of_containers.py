@@ -8,18 +8,16 @@ from modal_nb.client.facts import looked_into, start_words
 
 
 @pytest.mark.parametrize(
-    ("start", "said"),
+    ("total", "way", "said"),
     [
-        ({}, ""),
-        ({"launch": 0.31}, "process 0.3 s"),
-        (
-            {"launch": 0.3, "imports": 2.04, "enter": 8.0, "total": 10.34},
-            "started in 10.3 s: process 0.3 s, imports 2.0 s, enter hooks 8.0 s",
-        ),
+        (0.0062, "forked", "6 ms, forked"),
+        (0.0996, "", "0.1 s"),
+        (2.04, "started plainly: no room", "2.0 s, started plainly: no room"),
+        (10.34, "", "10 s"),
     ],
 )
-def test_a_start(start, said):
-    assert start_words(start) == said
+def test_a_start(total, way, said):
+    assert start_words(total, way) == said
 
 
 @pytest.mark.parametrize(

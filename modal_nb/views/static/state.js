@@ -24,7 +24,7 @@ function record(value) {
 /** Seconds of the phases of a start that are over. */
 function readStart(raw) {
   const sent = record(raw);
-  return Object.fromEntries(["launch", "imports", "enter", "total"].filter((name) => number(sent[name], null) !== null).map((name) => [name, sent[name]]));
+  return Object.fromEntries(["snapshot", "launch", "imports", "enter", "total"].filter((name) => number(sent[name], null) !== null).map((name) => [name, sent[name]]));
 }
 
 /** One container with every field there, whatever was sent. */
@@ -45,6 +45,7 @@ export function readContainer(raw) {
     pinned: number(sent.pinned),
     aside: number(sent.aside, null),
     start: readStart(sent.start),
+    way: text(sent.way),
     memory: number(sent.memory, null),
     cpu: number(sent.cpu, null),
     pid: number(sent.pid),

@@ -66,12 +66,18 @@ export function stateWords(container) {
     : container.state;
 }
 
-const PHASES = { launch: "process", imports: "imports", enter: "enter hooks" };
+const PHASES = { snapshot: "snapshot", launch: "process", imports: "imports", enter: "enter hooks" };
 
-/** How long the phases of its start took, as far as they are over, or "". */
-export function startWords({ start }) {
-  const phases = Object.keys(PHASES).filter((name) => name in start).map((name) => `${PHASES[name]} ${start[name].toFixed(1)} s`).join(", ");
-  return "total" in start ? `started in ${start.total.toFixed(1)} s: ${phases}` : phases;
+/** As people read them: 12 ms, 0.3 s, 4.2 s, 31 s. */
+function seconds(value) {
+  if (value < 0.0995) return `${Math.round(1000 * value)} ms`;
+  return `${value.toFixed(value < 9.95 ? 1 : 0)} s`;
+}
+
+/** How long the phases of its start took, as far as they are over, and how its process came to be, or "". */
+export function startWords({ start, way }) {
+  const phases = Object.keys(PHASES).filter((name) => name in start).map((name) => `${PHASES[name]} ${seconds(start[name])}`).join(", ");
+  return "total" in start ? `started in ${seconds(start.total)}: ${phases}${way ? ` (${way})` : ""}` : phases;
 }
 
 /** What there is to say about a container besides its state, or "". `clock` is the moment in the report's own seconds. */
