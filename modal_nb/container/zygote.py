@@ -32,11 +32,25 @@ def main(path: Path) -> int:
         tether.sendall(b"this machine gives no process-id namespaces")
         return 0
     adopt_orphans()
-    container = settled()
+    container = _settled()
     container.run(asyncio.sleep(0))
     parent = Parent(path, tether, container.warm)
     tether.sendall(READY)
     return _begin(parent.serve(), container)
+
+
+def _settled() -> Container:
+    """Its streams are made on a pipe, which is what they will lead to: on a file they would be others."""
+    kept = [os.dup(number) for number in (1, 2)]
+    ends = os.pipe()
+    for number in (1, 2):
+        os.dup2(ends[1], number)
+    container = settled()
+    for number, former in zip((1, 2), kept, strict=True):
+        os.dup2(former, number)
+    for descriptor in (*kept, *ends):
+        os.close(descriptor)
+    return container
 
 
 def _tether() -> socket.socket:

@@ -1,4 +1,4 @@
-"""How a container started, and how long the phases took: its snapshot, its process, the imports of its class, its hooks."""
+"""How a container started, and how long that took: its snapshot, its process, imports of its class, its hooks."""
 
 from __future__ import annotations
 

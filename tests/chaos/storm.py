@@ -16,7 +16,7 @@ import psutil
 
 from modal_nb.client import launcher
 from tests.chaos.history import History, Outcome, Run
-from tests.e2e.home import Home, until
+from tests.e2e.home import Home, kernel_of, until
 
 #: an input that was hit this often is spared: at the fourth death it would rightly fail as poison
 SPARED = 2
@@ -131,11 +131,8 @@ class Storm:
         except (AssertionError, OSError):
             return {}  # no supervisor at this moment
         for container in containers:
-            try:
-                (guard,) = psutil.Process(container.pid).children()
-                found[container.id] = min(guard.children(), key=lambda child: child.create_time())
-            except (psutil.Error, ValueError):
-                continue
+            if (kernel := kernel_of(container)) is not None:
+                found[container.id] = kernel
         return found
 
     def _hit(self, container: str) -> str | None:

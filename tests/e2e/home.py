@@ -24,7 +24,8 @@ from modal_nb.protocol.stream import Kind, Packet, Receiver, Sender, packet
 T = TypeVar("T")
 
 #: every process that descends from a test module carries its home's mark in the environment
-MARK = "TEST_HOME_MARK"
+#: begins like what an interpreter reads at its start: a zygote gets nothing else of the environment
+MARK = "PYTHON_TEST_HOME_MARK"
 
 
 def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
@@ -153,6 +154,20 @@ class Home:
                 process.send_signal(signal.SIGKILL)
         left = [path.name for path in self.places.run.glob("*") if path != self.places.lock_file]
         assert not left, f"left behind in {self.places.run}: {left}"
+
+
+def guard_of(container: ms.ContainerStatus) -> psutil.Process:
+    """A forked container begins with its guard, another one with a launcher."""
+    outermost = psutil.Process(container.pid)
+    return outermost if container.way.startswith("forked") else outermost.children()[0]
+
+
+def kernel_of(container: ms.ContainerStatus) -> psutil.Process | None:
+    """The process of its kernel, the guard's first child; None while it is not there or gone."""
+    try:
+        return min(guard_of(container).children(), key=lambda process: process.create_time())
+    except (psutil.NoSuchProcess, ValueError, IndexError):
+        return None
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from tests.e2e.home import until
 
 _GROUPS = Path("/sys/fs/cgroup/memory")
@@ -38,14 +40,17 @@ def why_not() -> str:
 
 @contextmanager
 def limited(pid: int, mib: int) -> Iterator[None]:
-    """``pid``, and what it starts from now on, may use ``mib`` more together; empties itself before it is removed."""
+    """``pid``, its tree, and what these start from now on, may use ``mib`` more together; empties itself before it is
+    removed.
+    """
     parent = own_group()
     assert parent is not None
     group = parent / f"modal_nb-{os.getpid()}"
     group.mkdir()
     try:
         (group / "memory.limit_in_bytes").write_text(f"{mib * 2**20}")
-        (group / "cgroup.procs").write_text(f"{pid}")
+        for process in (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))):
+            (group / "cgroup.procs").write_text(f"{process}")
         yield
     finally:
         # what is left of it goes back where it came from

@@ -17,8 +17,7 @@ from modal_nb.exception import (
     InputCancelledError,
 )
 from tests.e2e.batches import FOR_EVER, MOST, AsyncPatient, AsyncSquares, Notes, Patient, Squares, app
-from tests.e2e.home import until
-from tests.e2e.test_kills import kernel_of
+from tests.e2e.home import kernel_of, until
 
 limits = modal.App("limits")
 

@@ -267,7 +267,8 @@ def test_memory_that_runs_out_is_named(little_memory, home):
         held = re.search(
             r"\n  its biggest process held (\d+) MiB at most, of 300 MiB that it", str(caught.value)
         )
-        assert 150 < int(held[1]) <= 300
+        # pages that it shares with its zygote are in it, and are charged to whoever touched them first
+        assert 150 < int(held[1]) <= 320
         assert "What to do: give it less" in caught.value.__notes__[0]
         assert home.log().count("cause=killed by the system because memory ran out\n") >= 4
         assert Hungry().fast.remote() == 1

@@ -10,8 +10,7 @@ import pytest
 
 import modal_nb as modal
 from modal_nb.exception import AppStoppedError, FunctionTimeoutError, InputCancelledError
-from tests.e2e.home import until
-from tests.e2e.test_kills import kernel_of
+from tests.e2e.home import kernel_of, until
 from tests.e2e.wide import MOST, Hasty, Notes, Wide, app
 
 

@@ -14,7 +14,7 @@ import modal_nb as modal
 from modal_nb.exception import AppStoppedError, ContainerCrashedError, FunctionTimeoutError
 from modal_nb.protocol import messages as ms
 from tests.e2e import script
-from tests.e2e.home import until
+from tests.e2e.home import kernel_of, until
 from tests.e2e.notebook import Notebook
 
 GRACE = 3.0
@@ -233,17 +233,10 @@ def slow(home, tmp_path):
         yield found, log, gate
 
 
-def kernel(container):
-    import psutil
-
-    (guard,) = psutil.Process(container.pid).children()
-    return min(guard.children(), key=lambda process: process.create_time())
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
 def test_interrupts_and_cancels_are_ignored_while_exit_hooks_run(home, slow, number):
     container, log, gate = slow
-    process = kernel(container)
+    process = kernel_of(container)
     for _ in range(20):
         process.send_signal(number)
         time.sleep(0.002)

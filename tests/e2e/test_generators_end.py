@@ -13,8 +13,7 @@ import pytest
 
 from modal_nb.exception import AppStoppedError, ContainerCrashedError
 from tests.e2e.generators import Single, Stream, app
-from tests.e2e.home import until
-from tests.e2e.test_kills import kernel_of
+from tests.e2e.home import kernel_of, until
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
-
 import modal_nb as modal
-from tests.e2e.home import until
+from tests.e2e.home import kernel_of, until
 
 app = modal.App("kills")
 
@@ -58,15 +56,6 @@ class Notes:
         """Input -> times it was begun."""
         lines = [line for path in self.folder.iterdir() for line in path.read_text().splitlines()]
         return Counter(int(line.split()[1]) for line in lines if line.startswith("begin"))
-
-
-def kernel_of(container):
-    """The process of the kernel, below the launcher and the guard; None while it is not there or gone."""
-    try:
-        (guard,) = psutil.Process(container.pid).children()
-        return min(guard.children(), key=lambda process: process.create_time())
-    except (psutil.NoSuchProcess, ValueError):
-        return None
 
 
 def kill_one(home, notes):

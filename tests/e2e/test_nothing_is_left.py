@@ -1,4 +1,4 @@
-"""After kill -9 of a client, a supervisor, a guard or a launcher nothing lives that should not, 5 s later."""
+"""After kill -9 of a client, a supervisor, a guard, a kernel or a zygote nothing lives that should not, 5 s later."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sys
 import psutil
 import pytest
 
+from modal_nb.protocol import messages as ms
 from tests.e2e import script
-from tests.e2e.home import until
+from tests.e2e.home import guard_of, kernel_of, until
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +88,8 @@ def test_after_kill_9_of_the_supervisor_nothing_of_it_lives(home, family):
 
 def test_after_kill_9_of_a_guard_nothing_of_its_container_lives(home, family):
     (busy,) = [c for c in home.containers("Family") if c.state == "busy"]
-    launcher = psutil.Process(busy.pid)
-    (guard,) = launcher.children()
-    tree = [launcher, guard, *guard.children(recursive=True)]
+    guard = guard_of(busy)
+    tree = [guard, *guard.children(recursive=True)]
     assert any(ESCAPED in command(process) for process in tree), "its grandchild is among them"
     guard.kill()
     until(lambda: gone(tree), seconds=5)
@@ -98,13 +98,39 @@ def test_after_kill_9_of_a_guard_nothing_of_its_container_lives(home, family):
     until(lambda: [c.id for c in home.containers("Family") if c.state == "busy"] not in ([], [busy.id]))
 
 
-def test_after_kill_9_of_a_launcher_nothing_of_its_container_lives(home, family):
+def test_after_kill_9_of_a_kernel_nothing_of_its_container_lives(home, family):
     (idle,) = [c for c in home.containers("Family") if c.state == "idle"]
-    launcher = psutil.Process(idle.pid)
-    tree = [launcher, *launcher.children(recursive=True)]
-    launcher.kill()
+    guard = guard_of(idle)
+    tree = [guard, *guard.children(recursive=True)]
+    kernel_of(idle).kill()
     until(lambda: gone(tree), seconds=5)
     until(lambda: idle.id not in home.ids("Family"))
+
+
+def zygotes(home):
+    return [process for process in home.living() if "--zygote" in command(process)]
+
+
+def test_after_kill_9_of_a_zygote_its_containers_serve_on_and_the_next_one_gets_another(home, family):
+    idle = {c.id for c in home.containers("Family") if c.state == "idle"}
+    # its spare has the same command line, and ends with it
+    before = zygotes(home)
+    zygote = min(before, key=lambda process: process.create_time())
+    zygote.kill()
+    until(lambda: "a zygote has ended" in home.log())
+    spares = [p for p in before if p.pid not in _members(home)]
+    until(lambda: gone(spares), seconds=5)
+    assert idle <= home.ids("Family")
+    for container in idle:
+        home.ask(ms.ContainerStop(id=container))
+    until(lambda: idle.isdisjoint(home.ids("Family")) and len(home.ids("Family")) == 2)
+    until(lambda: {c.way for c in home.containers("Family")} == {"forked"})
+
+
+def _members(home):
+    """Process ids of all containers."""
+    guards = [guard_of(container) for container in home.containers("Family")]
+    return {one.pid for guard in guards for one in [guard, *guard.children(recursive=True)]}
 
 
 def test_after_kill_9_of_client_and_supervisor_at_once_nothing_lives(home, family):
