@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import sys
 import threading
@@ -30,7 +31,32 @@ _GPU = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 _NO_COPY = {"anon_inode:[eventpoll]": "an event loop", "anon_inode:[io_uring]": "an io_uring"}
 
 
-def descriptors() -> dict[int, str]:
+class Before:
+    """What a process has before any code of the user runs in it."""
+
+    def __init__(self) -> None:
+        self.descriptors = _descriptors()
+        self.handlers = _handlers()
+
+    def obstacle(self) -> str:
+        """Why this process cannot be forked and go on, in words; empty: it can."""
+        return next(self._obstacles(), "")
+
+    def _obstacles(self) -> Iterator[str]:
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread():
+                yield f"the thread {thread.name!r} is alive"
+        for task in Path("/proc/self/task").iterdir():
+            if task.name != str(os.getpid()):
+                yield f"a thread of native code ({_read(task / 'comm')}) is alive"
+            if children := _read(task / "children"):
+                yield f"a child process ({_read(Path('/proc', children.split()[0], 'comm'))}) is alive"
+        for number, target in _descriptors().items():
+            if self.descriptors.get(number) != target and (what := _what(number, target)):
+                yield f"{what} is open"
+
+
+def _descriptors() -> dict[int, str]:
     """What is open here: number -> what it leads to."""
     found = {}
     for place in Path("/proc/self/fd").iterdir():
@@ -39,25 +65,8 @@ def descriptors() -> dict[int, str]:
     return found
 
 
-def obstacle(before: dict[int, str]) -> str:
-    """Why this process cannot be forked and go on, in words; empty: it can. ``before``: what was open before any code
-    of the user ran.
-    """
-    return next(_obstacles(before), "")
-
-
-def _obstacles(before: dict[int, str]) -> Iterator[str]:
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            yield f"the thread {thread.name!r} is alive"
-    for task in Path("/proc/self/task").iterdir():
-        if task.name != str(os.getpid()):
-            yield f"a thread of native code ({_read(task / 'comm')}) is alive"
-        if children := _read(task / "children"):
-            yield f"a child process ({_read(Path('/proc', children.split()[0], 'comm'))}) is alive"
-    for number, target in descriptors().items():
-        if before.get(number) != target and (what := _what(number, target)):
-            yield f"{what} is open"
+def _handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
 def _what(number: int, target: str) -> str:
@@ -83,11 +92,16 @@ def _read(path: Path) -> str:
 
 
 class Refresh:
-    """Made in the parent, called in each fork: random numbers of its own, and threads for numerical libraries."""
+    """Made in the parent, called in each fork: its own random numbers, threads of numerical libraries, and the signal
+    handlers that hooks have set, which every new process loses.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, before: Before) -> None:
         numerical = "numpy" in sys.modules or "torch" in sys.modules
         self._libraries = ThreadpoolController() if numerical else None
+        self._handlers = {
+            n: one for n, one in _handlers().items() if before.handlers[n] is not one and callable(one)
+        }
 
     def __call__(self) -> None:
         random.seed()
@@ -98,6 +112,8 @@ class Refresh:
             self._libraries.limit(limits=threads)
         if (torch := sys.modules.get("torch")) is not None:
             _refresh_torch(torch, threads)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
 
 def _refresh_torch(torch: Any, threads: int) -> None:

@@ -32,9 +32,12 @@ def serve(launch: LaunchFile, connection_file: str, container: Container | None 
     made = template.make()
     if made is None:
         return START_FAILED
-    if not template.can_fork():
+    if why := template.obstacle():
+        template.say(Kind.SNAPPED, [why.encode()])
         return 0
-    request = Parent(socket_in(connection_file), template.stream, container.warm).serve()
+    parent = Parent(socket_in(connection_file), template.stream, container.warm)
+    template.say(Kind.SNAPPED, [b""])
+    request = parent.serve()
     take_environment(request.environ)
     template.refresh()
     container.be(request.launch, request.connection_file)
@@ -49,7 +52,7 @@ class Template:
         self.stream = self.container.connect("call")
         self._sender = Sender(self.stream)
         self.container.output.sender = self._sender
-        self._before = snapshot.descriptors()
+        self._before = snapshot.Before()
 
     def make(self) -> Made | None:
         """Load the class and run the hooks that belong before a snapshot; None: they failed, and it has been said."""
@@ -61,7 +64,7 @@ class Template:
         try:
             made = self.container.run(self._enter(message))
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
-            self.container.report(self._say, failure)
+            self.container.report(self.say, failure)
             return None
         output.end_start()
         output.pause()
@@ -70,17 +73,15 @@ class Template:
     async def _enter(self, message: Message) -> Made:
         self.container.surroundings.begin()
         made = Made(message, self.container.load(message))
-        self._say(Kind.LOADED)
+        self.say(Kind.LOADED)
         await made.service.enter_snap()
         self.context = copy_context()
         return made
 
-    def can_fork(self) -> bool:
-        """Says whether containers may be forked here, else why not."""
-        why = snapshot.obstacle(self._before)
-        self.refresh = snapshot.Refresh()
-        self._say(Kind.SNAPPED, [why.encode()])
-        return not why
+    def obstacle(self) -> str:
+        """Why containers cannot be forked from here; empty: they can."""
+        self.refresh = snapshot.Refresh(self._before)
+        return self._before.obstacle()
 
     def _loaded(self) -> Message | None:
         receiver = Receiver(self.stream, body_bound())
@@ -92,5 +93,5 @@ class Template:
         except (ConnectionEnded, OSError):
             return None  # the supervisor is gone
 
-    def _say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
+    def say(self, kind: Kind, frames: list[Frame] | None = None) -> None:
         self._sender.send(packet(kind, frames or ()))

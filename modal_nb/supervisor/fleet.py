@@ -111,7 +111,7 @@ class Fleet:
         """Kill what is left and wait for it."""
         for number in list(self.containers):
             self.kill(number, "supervisor ends")
-        self.snapshots.close()
+        await self.snapshots.close()
         self._zygotes.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)

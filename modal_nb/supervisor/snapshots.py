@@ -163,10 +163,12 @@ class Snapshots:
         if snapshot.process.process is not None:
             self._spawn(snapshot.process.process.kill())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The supervisor ends."""
         for number in list(self._snapshots):
             self.drop(number)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
 
     def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(coroutine)
