@@ -225,6 +225,21 @@ def home_is_quiet(home):
     until(lambda: len(home.living()) <= 4)
 
 
+def test_a_deployed_app_starts_from_snapshots(home, notes):
+    app = modal.App("deployed-snapshots")
+    snapped(app, notes, max_containers=1)
+    app.deploy()
+    try:
+        model = modal.Cls.from_name("deployed-snapshots", "Snapped")()
+        first = model.facts.remote()["container"]
+        home.ask(ms.ContainerStop(id=first))
+        until(lambda: not home.ids("Snapped"))
+        assert model.facts.remote()["container"] != first
+        assert lines(notes).count("snap") == 1
+    finally:
+        app.stop()
+
+
 def test_after_kill_9_of_a_snapshot_its_inputs_run_again_from_a_new_one(own, home, notes, tmp_path):
     model = snapped(own, notes, max_containers=1)()
     model.facts.remote()
