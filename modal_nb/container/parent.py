@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from modal_nb.container.spare import Spare, fork_spare
-from modal_nb.protocol.forks import ForkRequest
+from modal_nb.spec.fork_request import ForkRequest
 
 #: ms without a request before the next spare is made: what was just asked for comes first
 _REST = 20

@@ -17,7 +17,9 @@ from typing import NoReturn
 from modal_nb.container.guard import Guard, hold_lease
 from modal_nb.container.linux import hold_next_child, mount_own_proc
 from modal_nb.container.log_keeper import LogKeeper
-from modal_nb.protocol.forks import DONE, ForkRequest, decode_request, receive_request
+from modal_nb.protocol.forks import DONE, receive_request
+from modal_nb.protocol.launch_file import decode_launch
+from modal_nb.spec.fork_request import ForkRequest, decode_request
 
 #: exit code of a guard that nobody needs
 _UNWANTED = 0
@@ -93,7 +95,7 @@ def _guard(guard: Guard, log: LogKeeper, kernel: int, tie: socket.socket, orders
             log.open(request.log)
             with os.fdopen(orders, "wb", buffering=0) as pipe:
                 pipe.write(data)
-            launch = request.launch
+            launch = decode_launch(request.launch.encode())
             lease = hold_lease(launch.socket, launch.container, launch.token, namespaced=True)
             me = os.pidfd_open(os.getpid())
             socket.send_fds(asked, [DONE], [me])

@@ -17,7 +17,7 @@ from modal_nb.container.parent import Parent
 from modal_nb.container.zygote import take_environment
 from modal_nb.protocol.codec import Frame, Message
 from modal_nb.protocol.forks import socket_in
-from modal_nb.protocol.launch_file import LaunchFile
+from modal_nb.protocol.launch_file import LaunchFile, decode_launch
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Receiver, Sender, packet
 
 
@@ -40,7 +40,7 @@ def serve(launch: LaunchFile, connection_file: str, container: Container | None 
     request = parent.serve()
     take_environment(request.environ)
     template.refresh()
-    container.be(request.launch, request.connection_file)
+    container.be(decode_launch(request.launch.encode()), request.connection_file)
     return container.run(container.live(made), template.context)
 
 

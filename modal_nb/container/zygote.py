@@ -17,7 +17,8 @@ from modal_nb.container import launcher
 from modal_nb.container.linux import adopt_orphans, can_hold_processes
 from modal_nb.container.main import Container, settled
 from modal_nb.container.parent import Parent
-from modal_nb.protocol.forks import ForkRequest
+from modal_nb.protocol.launch_file import decode_launch
+from modal_nb.spec.fork_request import ForkRequest
 
 #: what it says once it listens; anything else is the reason why it cannot
 READY = b"ready"
@@ -72,7 +73,7 @@ def _begin(request: ForkRequest, container: Container) -> int:
         return _NO_FOLDER
     random.seed()
     importlib.invalidate_caches()
-    return launcher.serve(request.launch, request.connection_file, container)
+    return launcher.serve(decode_launch(request.launch.encode()), request.connection_file, container)
 
 
 def take_environment(environ: dict[str, str]) -> None:

@@ -202,8 +202,7 @@ class SupervisorStop(Content, frozen=True, kw_only=True):
     """Drain everything and end; answered at once."""
 
 
-class Done(Content, frozen=True, kw_only=True):
-    pass
+class Done(Content, frozen=True, kw_only=True): ...
 
 
 class ContainerStatus(Content, frozen=True, kw_only=True):

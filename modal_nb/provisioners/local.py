@@ -14,10 +14,9 @@ import psutil
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from modal_nb.protocol.forks import ForkRequest
-from modal_nb.protocol.launch_file import decode_launch
 from modal_nb.provisioners.base import ContainerProvisioner, LaunchFailed
 from modal_nb.provisioners.zygote import Forked, fork
+from modal_nb.spec.fork_request import ForkRequest
 from modal_nb.spec.lifecycle import CauseKind, ExitCause
 from modal_nb.spec.resources import MachineLimit
 
@@ -94,9 +93,8 @@ class LocalContainerProvisioner(LocalProvisioner, ContainerProvisioner):
         assert self._log is not None
         if not _is_folder(self.cwd):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        launch = decode_launch(self._launch)
         connection_file = self.parent.connection_file  # type: ignore[union-attr]
-        request = ForkRequest(launch, connection_file, environ, str(self.cwd), self._log)
+        request = ForkRequest(self._launch.decode(), connection_file, environ, str(self.cwd), self._log)
         return await fork(Path(parent), request)
 
     async def wait(self) -> int | None:

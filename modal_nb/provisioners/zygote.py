@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from modal_nb.protocol.forks import ForkRequest, encode_request
 from modal_nb.provisioners.base import LaunchFailed
+from modal_nb.spec.fork_request import ForkRequest, encode_request
 
 #: an interpreter and the C library read these when they start; everything else is given to each container by itself
 _AT_START = (
