@@ -61,7 +61,7 @@ class Link:
         self._on_end = on_end
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self._receiver = Receiver(self._sock, BODY_LIMIT)
+        self._receiver = Receiver(self._sock, BODY_LIMIT, last=True)
         self.sender = Sender(self._sock)
         self._numbers = itertools.count(1)
         self._requests: dict[int, Request] = {}
