@@ -165,6 +165,8 @@ class Link:
             pass
         self._open = False
         self._sock.close()
+        self._receiver.forget()
+        self.sender.forget()
         for request in list(self._requests.values()):
             request.told()
         self._on_end(self)

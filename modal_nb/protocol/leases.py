@@ -95,7 +95,9 @@ def mapped(lease: Lease) -> memoryview:
     address = _libc().mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, lease.fd, 0)
     if address == _FAILED:
         number = ctypes.get_errno()
-        raise OSError(number, f"{size / 2**20:.1f} MiB of shared memory cannot be mapped: {os.strerror(number)}")
+        raise OSError(
+            number, f"{size / 2**20:.1f} MiB of shared memory cannot be mapped: {os.strerror(number)}"
+        )
     # not Python's own ``mmap``, which would keep a descriptor for each value that a user keeps
     memory = (ctypes.c_ubyte * size).from_address(address)
     release: Callable[..., Any] = _libc().munmap

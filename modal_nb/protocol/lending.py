@@ -77,6 +77,8 @@ def restore(message: Message, packet: Packet) -> Message:
     del message.buffers[-1:]  # it stood for the lease
     for index, at, size in places:
         if min(index, at, size) < 0 or at + size > len(body.memory) or index > len(message.buffers):
-            raise MessageRefused(f"{size} bytes at {at} do not lie in the {len(body.memory)} bytes that were lent")
+            raise MessageRefused(
+                f"{size} bytes at {at} do not lie in the {len(body.memory)} bytes that were lent"
+            )
         message.buffers.insert(index, body.memory[at : at + size])
     return message

@@ -12,6 +12,7 @@ import mmap
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from pathlib import Path
 
@@ -103,9 +104,16 @@ class Segments:
         with self._lock:
             return [one.size for one in self._segments]
 
+    def forget(self) -> None:
+        """Let go of all; what is lent lives on with its leases. Waits for nobody, so it may be called behind a fork."""
+        self._segments = []
+
     def _free(self, size: int) -> Segment | None:
-        fitting = (one for one in self._segments if size <= one.size <= 2 * _rounded(size))
-        return next((one for one in fitting if one.is_free()), None)
+        most = 2 * _rounded(size)
+        for one in self._segments:  # no generator: an interrupt while it is thrown away would be lost
+            if size <= one.size <= most and one.is_free():
+                return one
+        return None
 
     def _new(self, size: int) -> Segment | None:
         if not _CAN_LEND:
@@ -131,7 +139,8 @@ class Segments:
                 taken -= one.size
 
     def _trim_in(self, seconds: float) -> None:
-        self._trimmer = threading.Timer(seconds, self._trim, (seconds,))
+        trim = weakref.WeakMethod(self._trim)
+        self._trimmer = threading.Timer(seconds, lambda: (trim() or _nothing)(seconds))
         self._trimmer.daemon = True
         self._trimmer.name = "modal_nb-segments"
         self._trimmer.start()
@@ -145,6 +154,10 @@ class Segments:
             self._segments, self._trimmer = kept, None
             if kept:
                 self._trim_in(self._idle if used else min(2 * waited, _SELDOM))
+
+
+def _nothing(_: float) -> None:
+    """The segments are gone."""
 
 
 def _rounded(size: int) -> int:
@@ -169,20 +182,19 @@ def _available() -> int:
     raise OSError("the system does not say how much memory is available")
 
 
-class _Ours:
-    """The segments of this process."""
-
-    def __init__(self) -> None:
-        self.segments = Segments()
-
-
-_ours = _Ours()
+_ours = Segments()
 
 
 def ours() -> Segments:
     """The segments of this process."""
-    return _ours.segments
+    return _ours
 
 
-# a forked child must not lend what its parent lends
-os.register_at_fork(after_in_child=_ours.__init__)  # type: ignore[misc]
+def _begin_anew() -> None:
+    """A forked child must not lend what its parent lends."""
+    global _ours  # noqa: PLW0603 - its lock may be held by a thread that the child lacks
+    _ours.forget()
+    _ours = Segments()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -115,6 +115,11 @@ class Receiver:
         data = self._space[:n].tobytes()
         return self.cut(self._rest + data if self._rest else data)
 
+    def forget(self) -> None:
+        """The connection has ended: let go of packets that came in part, and of leases."""
+        self._rest, self._large = b"", None
+        self._leases.clear()
+
     def _receive(self) -> int:
         if not CAN_RECEIVE:
             return self._sock.recv_into(self._space)
@@ -206,7 +211,7 @@ class Sender:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._lock = threading.Lock()
-        #: (end, piece, lease): the piece ends at this offset of all bytes ever pushed, the lease goes with its first one
+        #: (end, piece, lease): the piece ends at this offset of all bytes ever pushed; a lease goes with its first
         self._outbox: collections.deque[tuple[int, memoryview, Lease | None]] = collections.deque()
         #: sizes of the writes so far; their sum is how far the stream got
         self._writes: list[int] = []
@@ -275,6 +280,11 @@ class Sender:
                 time.sleep(CROWDED_WAIT)
             else:
                 select.select([], [self._sock], [])
+
+    def forget(self) -> None:
+        """The connection has ended: let go of what was not written, and of leases."""
+        with self._lock:
+            self._outbox.clear()
 
     def _left(self) -> bool:
         """Forget what is written; is anything left?"""

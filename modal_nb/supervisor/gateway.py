@@ -107,6 +107,8 @@ class Link:
         loop.remove_writer(self.sock)
         self._gateway.links.discard(self)
         self.sock.close()
+        self.receiver.forget()
+        self.sender.forget()
         self.on_end()
 
 
