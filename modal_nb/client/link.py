@@ -151,16 +151,7 @@ class Link:
     def _read(self) -> None:
         try:
             while True:
-                for one in self._receiver.read():
-                    if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
-                        self._on_result(one)
-                    elif one.kind == Kind.RESULT:
-                        self.on_output(one)
-                    elif one.kind == Kind.REPORT:
-                        self.on_report(self._codec.open(one.frames()).content)
-                    elif (request := self._requests.get(one.number)) is not None:
-                        request.answer = one
-                        request.told()
+                self._read_once()
         except (ConnectionEnded, MessageRefused, OSError):
             pass
         self._open = False
@@ -170,6 +161,19 @@ class Link:
         for request in list(self._requests.values()):
             request.told()
         self._on_end(self)
+
+    def _read_once(self) -> None:
+        """A function of its own, so that no packet, and no lease, is held until the next one comes."""
+        for one in self._receiver.read():
+            if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
+                self._on_result(one)
+            elif one.kind == Kind.RESULT:
+                self.on_output(one)
+            elif one.kind == Kind.REPORT:
+                self.on_report(self._codec.open(one.frames()).content)
+            elif (request := self._requests.get(one.number)) is not None:
+                request.answer = one
+                request.told()
 
 
 class Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -24,5 +25,21 @@ def _leads_to(link: Path) -> str:
 
 
 def named() -> set[str]:
-    """What lies in /dev/shm."""
-    return {path.name for path in Path("/dev/shm").iterdir()}
+    """What lies in /dev/shm under a name of ours."""
+    return {path.name for path in Path("/dev/shm").iterdir() if "modal" in path.name}
+
+
+def lent_by(pid: int) -> int:
+    """How many of the segments that a process has made are lent, as anybody may find out from outside."""
+    lent = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        if not _leads_to(link).startswith("/memfd:modal_nb"):
+            continue
+        probe = os.open(link, os.O_RDONLY)
+        try:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lent.add(os.fstat(probe).st_ino)
+        finally:
+            os.close(probe)
+    return len(lent)
