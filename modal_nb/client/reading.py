@@ -173,3 +173,4 @@ def _finish() -> None:
             call.pool.app.session.cancel(call)
         except Exception:
             log.exception("a generator that was dropped could not be closed")
+        del call  # it holds its arguments, and the next one may never come

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ def files(tmp_path):
 @pytest.fixture(autouse=True)
 def nothing_is_left(home):
     yield
+    gc.collect()  # exceptions that were caught hold frames
     until(lambda: segments.ours().lent() == 0)
     if launcher.find(home.places) is not None:
         until(lambda: lent_through(home.supervisor().pid) == 0)
