@@ -62,7 +62,8 @@ class HomeDoor:
             try:
                 return Link(connection.socket, bytes.fromhex(connection.key), hello, on_result, on_end)
             except (OSError, LinkLost) as error:
-                lost = str(error)  # the exception itself would hold our frame, and all calls of those above it
+                # the exception itself would hold our frame, and all calls of those above it
+                lost = str(error)
                 launcher.discard(self.where, connection)
         raise ConnectionError(f"the supervisor cannot be reached ({lost}); {self.about}")
 
