@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from modal_nb.client.interrupts import acquire
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.kinds import dump_total
-from modal_nb.protocol.stream import Kind, Packet, body_of, packet, prefix, size_of
+from modal_nb.protocol.stream import Kind, Packet, Sender, body_of, packet, prefix, size_of
 from modal_nb.runtime.context import current_input_number
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Call:
         self.allowed = 0
 
     def packet(self) -> list[Frame]:
-        """As it is sent now: the pool may be another one by now, and its reader may have read."""
+        """As it is sent now: the pool may be another one by now."""
         head = prefix(
             Kind.CALL,
             self.size,
@@ -91,7 +91,13 @@ class Call:
             flags=self.pool.batches.get(self.method, 0),
             parts=self.parts,
         )
-        return [head, *self.body, *(self.more() if self.allowed else ())]
+        return [head, *self.body]
+
+    def push(self, sender: Sender) -> None:
+        """Queue it, and what its reader has read."""
+        sender.push(self.packet())
+        if self.allowed:
+            sender.push(self.more())
 
     def more(self) -> list[Frame]:
         """The reader's word to the generator, as it is now."""

@@ -53,7 +53,7 @@ class HomeDoor:
         self.about = f"its log is {where.supervisor_log}"
 
     def connect(self, on_result: OnResult, on_end: OnEnd, *, start: bool) -> Link:
-        lost: Exception | None = None
+        lost = ""
         for _ in range(_TRIES):
             connection = (launcher.find_or_start if start else launcher.find)(self.where)
             if connection is None:
@@ -62,7 +62,8 @@ class HomeDoor:
             try:
                 return Link(connection.socket, bytes.fromhex(connection.key), hello, on_result, on_end)
             except (OSError, LinkLost) as error:
-                lost = error
+                # the exception itself would hold our frame, and all calls of those above it
+                lost = str(error)
                 launcher.discard(self.where, connection)
         raise ConnectionError(f"the supervisor cannot be reached ({lost}); {self.about}")
 

@@ -17,6 +17,7 @@ from modal_nb.client.calls import Call
 from modal_nb.client.pool import Pool
 from modal_nb.client.questions import Question
 from modal_nb.client.room import AFTER, Room
+from modal_nb.protocol import leases
 from modal_nb.protocol.stream import Packet
 from modal_nb.runtime import payload
 from modal_nb.runtime.context import current_input_number
@@ -167,7 +168,7 @@ class Gatherer:
             self._room.await_by(call)
             return
         if self._batched and isinstance(result, Packet):
-            self._heaviest = max(self._heaviest, len(result.body) // max(count, 1))
+            self._heaviest = max(self._heaviest, leases.weight(result.body) // max(count, 1))
         self._on_result(first, count, result)
         if call.outstanding > 0:
             return

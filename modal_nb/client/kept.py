@@ -25,6 +25,7 @@ from modal_nb.exception import (
     OutputExpiredError,
 )
 from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.leases import weight
 from modal_nb.protocol.stream import Packet
 from modal_nb.spec.cls_spec import label_of
 
@@ -81,7 +82,7 @@ class Place:
 
     @property
     def size(self) -> int:
-        return len(self.outcome.body) if isinstance(self.outcome, Packet) else 0
+        return weight(self.outcome.body) if isinstance(self.outcome, Packet) else 0
 
 
 class KeptCall:
@@ -150,7 +151,7 @@ class KeptCall:
         if isinstance(found, BaseException):
             raise found.with_traceback(None)
         if isinstance(found.body, bytearray):  # arrays are built on it and may be written to
-            found = dataclasses.replace(found, body=bytearray(found.body))
+            found = dataclasses.replace(found, body=found.body.copy())
         return outcome.value_of(self.pool, self.method, found)
 
     def close(self) -> None:

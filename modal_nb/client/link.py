@@ -61,7 +61,7 @@ class Link:
         self._on_end = on_end
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self._receiver = Receiver(self._sock, BODY_LIMIT)
+        self._receiver = Receiver(self._sock, BODY_LIMIT, last=True)
         self.sender = Sender(self._sock)
         self._numbers = itertools.count(1)
         self._requests: dict[int, Request] = {}
@@ -151,23 +151,29 @@ class Link:
     def _read(self) -> None:
         try:
             while True:
-                for one in self._receiver.read():
-                    if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
-                        self._on_result(one)
-                    elif one.kind == Kind.RESULT:
-                        self.on_output(one)
-                    elif one.kind == Kind.REPORT:
-                        self.on_report(self._codec.open(one.frames()).content)
-                    elif (request := self._requests.get(one.number)) is not None:
-                        request.answer = one
-                        request.told()
+                self._read_once()
         except (ConnectionEnded, MessageRefused, OSError):
             pass
         self._open = False
         self._sock.close()
+        self._receiver.forget()
+        self.sender.forget()
         for request in list(self._requests.values()):
             request.told()
         self._on_end(self)
+
+    def _read_once(self) -> None:
+        """A function of its own, so that no packet, and no lease, is held until the next one comes."""
+        for one in self._receiver.read():
+            if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
+                self._on_result(one)
+            elif one.kind == Kind.RESULT:
+                self.on_output(one)
+            elif one.kind == Kind.REPORT:
+                self.on_report(self._codec.open(one.frames()).content)
+            elif (request := self._requests.get(one.number)) is not None:
+                request.answer = one
+                request.told()
 
 
 class Request:

@@ -12,6 +12,7 @@ from modal_nb.client.pool import Pool
 from modal_nb.client.remedies import memory
 from modal_nb.client.screens import output
 from modal_nb.protocol.codec import Message, MessageRefused
+from modal_nb.protocol.lending import restore
 from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.failures import load_failure
@@ -36,7 +37,7 @@ def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
     if output.pending:
         output.settle()
     try:
-        message = pool.app.codec.open(result.frames())
+        message = restore(pool.app.codec.open(result.frames()), result)
     except MessageRefused as refused:
         return [(False, exception.ConnectionError(f"a result came damaged: {refused}"))] * result.count
     content = message.content

@@ -14,6 +14,7 @@ from modal_nb.client.screens import Screen
 from modal_nb.exception import ConflictError, NotFoundError, RequestSizeError
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Frame
+from modal_nb.protocol.lending import LEAST, lend
 from modal_nb.protocol.stream import body_of, size_of
 from modal_nb.runtime.payload import dumps
 from modal_nb.spec.cls_spec import label_of
@@ -112,24 +113,28 @@ class Pool:
         ``parent``: the input whose code waits for it, 0 if none does; None: the one that this code serves.
         ``screen``: where what they show is read; None: where this code is.
         """
+        size = size_of(frames)
         if count == 1:
-            self.check_size(method, size_of(frames))
+            self.check_size(method, size)
         screen = screen or screens.here()
-        message = self._message(method, frames, screen, call_id, first)
+        message = self._message(method, frames, size, screen, call_id, first)
         return self.app.session.enter(self, method, message, count, sink, parent, screen)
 
     def submit_stream(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """Send one input of a generator: ``sink`` gets its items, then its outcome."""
-        self.check_size(method, size_of(frames))
+        size = size_of(frames)
+        self.check_size(method, size)
         screen = screens.here()
-        message = self._message(method, frames, screen, stream=True)
+        message = self._message(method, frames, size, screen, stream=True)
         return self.app.session.enter(self, method, message, 1, sink, screen=screen)
 
     def submit_later(self, method: str, frames: Sequence[Frame], sink: Sink) -> Call:
         """``submit``, written with the session's next ``flush``."""
-        self.check_size(method, size_of(frames))
+        size = size_of(frames)
+        self.check_size(method, size)
         screen = screens.here()
-        return self.app.session.enter_later(self, method, self._message(method, frames, screen), sink, screen)
+        message = self._message(method, frames, size, screen)
+        return self.app.session.enter_later(self, method, message, sink, screen)
 
     def check_size(self, method: str, size: int) -> None:
         """RequestSizeError if the arguments of one input take more bytes than the supervisor lets pass."""
@@ -145,6 +150,7 @@ class Pool:
         self,
         method: str,
         frames: Sequence[Frame],
+        size: int,
         screen: Screen | None,
         call_id: str = "",
         first: int = 0,
@@ -154,6 +160,8 @@ class Pool:
         content = {"method": method, "call": call, "first": first, **more}
         if screen is not None:
             content["out"] = screen.out
+        if size >= LEAST:
+            frames = lend(content, frames)
         return self.app.codec.pack("call_request", content, frames)
 
     def ran(self, method: str, seconds: float, count: int) -> None:

@@ -16,6 +16,8 @@ from modal_nb.client.questions import Question
 from modal_nb.client.screens import output
 from modal_nb.exception import ConnectionError
 from modal_nb.protocol.codec import MessageRefused
+from modal_nb.protocol.leases import weight
+from modal_nb.protocol.lending import restore
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.payload import dumps_arguments, loads
 from modal_nb.runtime.window import ReaderWindow
@@ -119,7 +121,7 @@ class Reading:
         if output.pending:
             output.settle()
         item = _item(self._call.pool, letter)
-        total = self._window.took(len(letter.body))
+        total = self._window.took(weight(letter.body))
         if total is not None:
             self._allow(total)
         return True, item
@@ -141,7 +143,7 @@ class Reading:
 def _item(pool: Pool, packet: Packet) -> Any:
     __tracebackhide__ = True
     try:
-        message = pool.app.codec.open(packet.frames())
+        message = restore(pool.app.codec.open(packet.frames()), packet)
     except MessageRefused as refused:
         raise ConnectionError(f"an item came damaged: {refused}") from None
     if message.content.get("index") != packet.parent:
@@ -171,3 +173,4 @@ def _finish() -> None:
             call.pool.app.session.cancel(call)
         except Exception:
             log.exception("a generator that was dropped could not be closed")
+        del call  # it holds its arguments, and the next one may never come

@@ -51,7 +51,8 @@ class Returned:
             link = session.link()
             if call.pool.number == number:  # else it was opened for a call before this one
                 call.pool.reopen(link)
-            link.sender.send(call.packet())
+            call.push(link.sender)
+            link.sender.send(())
         except (LinkLost, OSError):
             log.debug("link lost while sending; the call is sent again")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this call's outcome

@@ -128,6 +128,8 @@ class Session:
         link = self._enter(call)
         try:
             link.sender.send(call.packet())
+            if call.allowed:
+                link.sender.send(call.more())
         except OSError:
             log.debug("link lost while sending; the call is sent again")
 
@@ -252,7 +254,7 @@ class Session:
         self.watching.renew(link)
         for call in self.held.all():
             call.outstanding = call.count
-            link.sender.push(call.packet())
+            call.push(link.sender)
         with contextlib.suppress(OSError):  # it ended too: this comes again
             link.sender.send(())
 

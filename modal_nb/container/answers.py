@@ -6,6 +6,7 @@ from typing import Any
 
 from modal_nb.exception import RequestSizeError
 from modal_nb.protocol.codec import Codec, Frame
+from modal_nb.protocol.lending import LEAST, lend
 from modal_nb.protocol.stream import (
     OUTCOMES,
     PAYLOAD_BOUND,
@@ -88,11 +89,15 @@ class Answers:
         begun: int = 1,
     ) -> None:
         """A REPLY; its count says how many inputs of the range it is about (fewer: the rest was recalled)."""
-        message = self._codec.pack("call_reply", self._content(flags, content), frames, parent)
-        if size_of(message) > self._limit:
-            flags, error = _ERROR, RequestSizeError(_TOO_LARGE.format(size_of(message) / 2**20))
+        said = self._content(flags, content)
+        message = self._codec.pack("call_reply", said, frames, parent)
+        size = size_of(message)
+        if size > self._limit:
+            flags, error = _ERROR, RequestSizeError(_TOO_LARGE.format(size / 2**20))
             content, frames = dump_failure(error)
             message = self._codec.pack("call_reply", self._content(flags, content), frames, parent)
+        elif size >= LEAST and asked.parent:
+            message = self._codec.pack("call_reply", said, lend(said, frames), parent)
         self._sender.send(
             packet(
                 Kind.REPLY,

@@ -21,6 +21,7 @@ from modal_nb.container.output import Output, looks
 from modal_nb.container.streams import Streams
 from modal_nb.container.units import Unit, Waiting
 from modal_nb.protocol.codec import Codec, Frame, Message, MessageRefused
+from modal_nb.protocol.lending import restore
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Packet, Receiver, Sender, packet
 from modal_nb.runtime.reply import Reply
 from modal_nb.runtime.runner import Messages, Runner
@@ -40,7 +41,7 @@ class InputStream:
         self._sock = sock
         self._codec = codec
         self._container_id = container_id
-        self._receiver = Receiver(sock, body_bound())
+        self._receiver = Receiver(sock, body_bound(), last=True)
         self.sender = Sender(sock)
         self.answers = Answers(codec, self.sender, container_id)
         self.output = output or Output(codec, container_id)
@@ -161,7 +162,7 @@ class InputStream:
 
     def _take(self, one: Packet) -> None:
         try:
-            message = self._codec.open(one.frames())
+            message = restore(self._codec.open(one.frames()), one)
         except MessageRefused as error:
             log.warning("message refused: %s", error)
             self.answers.refuse(one, error)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from modal_nb.container.output import Output
 from modal_nb.protocol.codec import Codec, Frame
+from modal_nb.protocol.lending import LEAST, lend
 from modal_nb.protocol.stream import Kind, Packet, Sender, packet, size_of
 from modal_nb.runtime.outlet import Outlet
 
@@ -48,10 +49,12 @@ class Streams:
         def send(index: int, frames: list[Frame]) -> int:
             if self._output.held:
                 self._output.settle(call)
-            message = self._codec.pack("call_item", {"index": index}, frames, parent)
+            content, size = {"index": index}, size_of(frames)
+            sent = lend(content, frames) if size >= LEAST and asked.parent else frames
+            message = self._codec.pack("call_item", content, sent, parent)
             pieces = packet(Kind.ITEM, message, number=asked.number, extra=asked.extra, parent=index)
             self._sender.send(pieces)
-            return size_of(pieces[1:])
+            return max(size, size_of(pieces[1:]))
 
         def pause(begins: bool) -> None:
             said = packet(Kind.PAUSE, number=asked.number, extra=asked.extra, flags=int(begins))

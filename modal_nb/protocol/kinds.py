@@ -28,8 +28,8 @@ class Kind(IntEnum):
     LOAD = 8
     READY = 9
     START_FAILED = 10
-    #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk; flags: 0 it runs by
-    #: itself, else it is of a batch and flags - 1 more of that follow)
+    #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk; parent: 1 where the
+    #: caller takes lent memory, else 0; flags: 0 it runs by itself, else it is of a batch and flags - 1 more follow)
     INPUT = 11
     #: container -> supervisor (flags: an index into OUTCOMES)
     REPLY = 12

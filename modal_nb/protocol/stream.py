@@ -1,29 +1,48 @@
 """Packets on a stream socket: a fixed prefix to route by, then the frames of one message, which stay closed.
 
 ``Receiver`` cuts packets out of a socket, ``Sender`` writes them. Both are used by all three processes; only the
-waiting differs. A packet's body (length table and frames) is passed on as it came.
+waiting differs. A packet's body (length table and frames) is passed on as it came. A body that is ``Lent`` takes the
+lease on its shared memory along, as a descriptor beside the first byte of its packet.
 """
 
 from __future__ import annotations
 
 import collections
+import errno
 import itertools
 import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modal_nb.protocol.codec import Frame, MessageRefused
 from modal_nb.protocol.kinds import OUTCOMES, Kind, Result
+from modal_nb.protocol.leases import CAN_RECEIVE, Lease, Lent
+from modal_nb.protocol.packets import (
+    BODY_LIMIT,
+    HELLO_LIMIT,
+    MAGIC,
+    MAGIC_LENT,
+    PAYLOAD_BOUND,
+    PREFIX,
+    WIRE_VERSION,
+    Packet,
+    body_limit,
+    body_of,
+    packet,
+    prefix,
+    size_of,
+)
 
 __all__ = [
     "BODY_LIMIT",
     "HELLO_LIMIT",
     "MAGIC",
     "OUTCOMES",
+    "PAYLOAD_BOUND",
     "PREFIX",
     "WIRE_VERSION",
     "ConnectionEnded",
@@ -32,112 +51,28 @@ __all__ = [
     "Receiver",
     "Result",
     "Sender",
+    "body_limit",
     "body_of",
     "packet",
     "prefix",
     "size_of",
 ]
 
-#: magic, version, kind, number, parent, extra, first, count, flags, frames, seconds, size of the body
-PREFIX = struct.Struct("<2sBBQQIHHHHfQ")
-MAGIC = b"MN"
-WIRE_VERSION = 1
-#: what a stranger may send before it has shown that it holds the key
-HELLO_LIMIT = 64 * 1024
-#: bytes of the arguments, or of the result, of one input, unless the supervisor is told otherwise
-PAYLOAD_BOUND = 2 * 1024**3
-#: what a message may hold beside the one input that is as large as may be: its small neighbours, a class, tracebacks
-_BESIDE = 32 * 1024**2
 _CHUNK = 256 * 1024
-_LENGTHS = {n: struct.Struct(f"<{n}Q") for n in range(64)}
 #: sendmsg takes at most IOV_MAX pieces
 _MOST_PIECES = 512
 #: below this one copy is cheaper than several pieces
 _JOIN_UNDER = 64 * 1024
 _FOLD_AT = 16
 _DONTWAIT = (socket.MSG_DONTWAIT,)
-
-
-@dataclass(slots=True)
-class Packet:
-    """One packet as it came; ``body`` holds the length table and the frames."""
-
-    kind: int
-    number: int
-    #: the input whose code made this call (nested calls), 0: none; of an item: its place in the stream
-    parent: int
-    extra: int
-    first: int
-    count: int
-    flags: int
-    parts: int
-    seconds: float
-    body: Frame
-
-    def frames(self) -> list[Frame]:
-        """Cut the body into the frames of the message. Raises MessageRefused."""
-        table = _lengths(self.parts)
-        if len(self.body) < table.size:
-            raise MessageRefused("the length table is cut short")
-        view = memoryview(self.body)
-        sizes = table.unpack_from(view)
-        at = table.size
-        frames: list[Frame] = []
-        for size in sizes:
-            frames.append(view[at : at + size])
-            at += size
-        if at != len(view):
-            raise MessageRefused("the frames do not fill the body")
-        return frames
-
-
-def body_limit(payload_bound: int) -> int:
-    """The bound on one message where ``payload_bound`` is the bound on what one input or result takes."""
-    return payload_bound + _BESIDE
-
-
-#: the bound on one message, unless the supervisor is told otherwise
-BODY_LIMIT = body_limit(PAYLOAD_BOUND)
-
-
-def _lengths(n: int) -> struct.Struct:
-    return _LENGTHS.get(n) or struct.Struct(f"<{n}Q")
-
-
-def body_of(frames: Sequence[Frame]) -> list[Frame]:
-    """The pieces of a body: length table, then the frames."""
-    sizes = [frame.nbytes if isinstance(frame, memoryview) else len(frame) for frame in frames]
-    return [_lengths(len(frames)).pack(*sizes), *frames]
-
-
-def size_of(body: Sequence[Frame]) -> int:
-    """Bytes of a body given as pieces."""
-    return sum(piece.nbytes if isinstance(piece, memoryview) else len(piece) for piece in body)
-
-
-def prefix(
-    kind: Kind,
-    size: int,
-    *,
-    number: int = 0,
-    parent: int = 0,
-    extra: int = 0,
-    first: int = 0,
-    count: int = 1,
-    flags: int = 0,
-    parts: int = 0,
-    seconds: float = 0.0,
-) -> bytes:
-    """The bytes in front of a body of ``size`` bytes."""
-    return PREFIX.pack(
-        MAGIC, WIRE_VERSION, kind, number, parent, extra, first, count, flags, parts, seconds, size
-    )
-
-
-def packet(kind: Kind, frames: Sequence[Frame] = (), **fields: float) -> list[Frame]:
-    """The pieces of a whole packet made of ``frames``; ``fields`` as in ``prefix``."""
-    body = body_of(frames)
-    return [prefix(kind, size_of(body), parts=len(frames), **fields), *body]  # type: ignore[arg-type]
+_MAGICS = (MAGIC, MAGIC_LENT)
+_DESCRIPTOR = struct.Struct("i")
+#: room for what comes beside a receive
+_BESIDE_ROOM = socket.CMSG_SPACE(_DESCRIPTOR.size)
+#: leases that may have come before their packets
+_MOST_EARLY = 64
+#: seconds until a descriptor is sent that the system would not take, because too many are on their way
+CROWDED_WAIT = 0.01
 
 
 class ConnectionEnded(Exception):
@@ -155,13 +90,17 @@ class Receiver:
     ``limit`` bounds a body before anything is allocated for it; raise it once the other side is known.
     """
 
-    def __init__(self, sock: socket.socket, limit: int = BODY_LIMIT) -> None:
+    def __init__(self, sock: socket.socket, limit: int = BODY_LIMIT, *, last: bool = False) -> None:
+        """``last``: no packet goes on from here, so leases are exchanged for their memory."""
         self._sock = sock
         self.limit = limit
+        self._last = last
         self._rest = b""
         #: received into again and again: a fresh buffer of this size for each receive would cost more than the receive
         self._space = memoryview(bytearray(_CHUNK))
         self._large: tuple[tuple[Any, ...], bytearray, int] | None = None
+        #: they come with the first byte of their packets, in the order of these
+        self._leases: collections.deque[Lease] = collections.deque()
 
     def read(self) -> list[Packet]:
         """One receive: the packets that are complete now, perhaps none.
@@ -170,11 +109,36 @@ class Receiver:
         """
         if self._large is not None:
             return self._read_large(*self._large)
-        n = self._sock.recv_into(self._space)
+        n = self._receive()
         if not n:
             raise ConnectionEnded
         data = self._space[:n].tobytes()
         return self.cut(self._rest + data if self._rest else data)
+
+    def forget(self) -> None:
+        """The connection has ended: let go of packets that came in part, and of leases."""
+        self._rest, self._large = b"", None
+        self._leases.clear()
+
+    def _receive(self) -> int:
+        if not CAN_RECEIVE:
+            return self._sock.recv_into(self._space)
+        n, beside, flags, _ = self._sock.recvmsg_into((self._space,), _BESIDE_ROOM, socket.MSG_CMSG_CLOEXEC)
+        if beside or flags & socket.MSG_CTRUNC:
+            self._keep(beside)
+        return n
+
+    def _keep(self, beside: list[tuple[int, int, bytes]]) -> None:
+        """Descriptors that came. Where one is missing, this process may open no more: only its packet suffers."""
+        found = [
+            number
+            for level, kind, data in beside
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+            for (number,) in _DESCRIPTOR.iter_unpack(data)
+        ]
+        self._leases.append(Lease(found))
+        if len(self._leases) > _MOST_EARLY:
+            raise MessageRefused("descriptors came without their packets")
 
     def cut(self, data: bytes) -> list[Packet]:
         """Cut what is complete; keep the rest."""
@@ -182,22 +146,24 @@ class Receiver:
         at, end = 0, len(data)
         self._rest = b""
         while end - at >= PREFIX.size:
-            fields = self._checked(PREFIX.unpack_from(data, at))
+            fields = PREFIX.unpack_from(data, at)
+            lent, fields = fields[0] == MAGIC_LENT, self._checked(fields)
             start, size = at + PREFIX.size, fields[-1]
             if end - start < size:
                 if size > _CHUNK:
-                    self._begin_large(fields, data[start:])
+                    self._begin_large(fields, data[start:], lent=lent)
                     return packets
                 break
             at = start + size
-            packets.append(_packet(fields, data[start:at]))
+            body = data[start:at]
+            packets.append(_packet(fields, self._lent(body) if lent else body))
         self._rest = data[at:]
         return packets
 
     def _checked(self, fields: tuple[Any, ...]) -> tuple[Any, ...]:
         """The fields of Packet and the size, if they may be believed."""
         magic, version, *_, size = fields
-        if magic != MAGIC:
+        if magic not in _MAGICS:
             raise MessageRefused("not a packet: wrong first bytes")
         if version != WIRE_VERSION:
             raise MessageRefused(f"wire version {version}, this side speaks {WIRE_VERSION}")
@@ -205,9 +171,22 @@ class Receiver:
             raise MessageRefused(f"a message of {size} bytes is over the limit of {self.limit}")
         return fields[2:]
 
-    def _begin_large(self, fields: tuple[Any, ...], begun: bytes) -> None:
-        body = bytearray(fields[-1])
+    def _lent(self, begun: bytes, size: int = 0) -> Lent:
+        """The body of a packet whose lease is here, as far as it came."""
+        if not self._leases:
+            raise MessageRefused("a packet came without its lease")
+        body = Lent.with_lease(self._leases.popleft(), size)
         body[: len(begun)] = begun
+        if self._last:
+            body.arrive()
+        return body
+
+    def _begin_large(self, fields: tuple[Any, ...], begun: bytes, *, lent: bool) -> None:
+        if lent:
+            body: bytearray = self._lent(begun, fields[-1])
+        else:
+            body = bytearray(fields[-1])
+            body[: len(begun)] = begun
         self._large = (fields, body, len(begun))
 
     def _read_large(self, fields: tuple[Any, ...], body: bytearray, at: int) -> list[Packet]:
@@ -226,19 +205,26 @@ class Sender:
 
     What cannot be written at once stays in the outbox. Everything here survives an exception that a signal handler
     raises in its middle (KeyboardInterrupt): the C call that writes also stores how much it wrote, and all else is
-    derived from that, so a packet is never torn.
+    derived from that: a packet is never torn, and a descriptor goes with the first byte of its packet, and not again.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._lock = threading.Lock()
-        #: (end, piece): the piece ends at this offset of all bytes ever pushed
-        self._outbox: collections.deque[tuple[int, memoryview]] = collections.deque()
+        #: (end, piece, lease): the piece ends at this offset of all bytes ever pushed; a lease goes with its first
+        self._outbox: collections.deque[tuple[int, memoryview, Lease | None]] = collections.deque()
         #: sizes of the writes so far; their sum is how far the stream got
         self._writes: list[int] = []
+        #: what is left does not wait for the reader: too many descriptors of this user are on their way
+        self.crowded = False
 
     def push(self, pieces: Sequence[Frame]) -> None:
-        """Queue a whole packet; ``flush`` writes it."""
+        """Queue a whole packet; ``flush`` writes it. The last piece is ``Lent`` where a lease goes along."""
+        lease = None
+        if pieces and type(pieces[-1]) is Lent:
+            lease = pieces[-1].lease
+            if lease:
+                pieces = (MAGIC_LENT + bytes(pieces[0][len(MAGIC) :]), *pieces[1:])
         if size_of(pieces) <= _JOIN_UNDER:
             pieces = (b"".join(pieces),)
         with self._lock:
@@ -247,24 +233,39 @@ class Sender:
             for piece in pieces:
                 view = memoryview(piece).cast("B")
                 end += view.nbytes
-                queued.append((end, view))
+                queued.append((end, view, lease))
+                lease = None
             self._outbox.extend(queued)
 
     def flush(self) -> bool:
         """Write what the socket takes now. False: it would block, something is left."""
         with self._lock:
             while self._left():
-                done, batch = sum(self._writes), []
-                for end, view in itertools.islice(self._outbox, _MOST_PIECES):
-                    batch.append(view[done - end :] if end - view.nbytes < done else view)
+                batch, beside = self._batch(sum(self._writes))
                 try:
-                    if len(batch) == 1:
+                    if len(batch) == 1 and not beside:
                         self._writes.extend(map(self._sock.send, batch, _DONTWAIT))
                     else:
-                        self._writes.extend(map(self._sock.sendmsg, (batch,), ((),), _DONTWAIT))
-                except (BlockingIOError, InterruptedError):
-                    return False
+                        self._writes.extend(map(self._sock.sendmsg, (batch,), (beside,), _DONTWAIT))
+                except OSError as error:
+                    self.crowded = error.errno == errno.ETOOMANYREFS
+                    if self.crowded or isinstance(error, BlockingIOError | InterruptedError):
+                        return False
+                    raise
             return True
+
+    def _batch(self, done: int) -> tuple[list[memoryview], list[tuple[int, int, bytes]]]:
+        """What one call is to write from there on, and what goes beside it: a lease begins a call."""
+        batch: list[memoryview] = []
+        beside: list[tuple[int, int, bytes]] = []
+        for end, view, lease in itertools.islice(self._outbox, _MOST_PIECES):
+            begun = end - view.nbytes < done
+            if lease and not begun:
+                if batch:
+                    break
+                beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(lease.fd))]
+            batch.append(view[done - end :] if begun else view)
+        return batch, beside
 
     def queued(self) -> int:
         """Bytes that wait for the other side to read."""
@@ -275,7 +276,15 @@ class Sender:
         """Queue a packet and write until nothing is left, waiting for the socket where needed."""
         self.push(pieces)
         while not self.flush():
-            select.select([], [self._sock], [])
+            if self.crowded:
+                time.sleep(CROWDED_WAIT)
+            else:
+                select.select([], [self._sock], [])
+
+    def forget(self) -> None:
+        """The connection has ended: let go of what was not written, and of leases."""
+        with self._lock:
+            self._outbox.clear()
 
     def _left(self) -> bool:
         """Forget what is written; is anything left?"""

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import logging.handlers
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -38,6 +39,8 @@ log = logging.getLogger("modal_nb.supervisor")
 
 #: exit code of a supervisor that finds another one running
 ALREADY_RUNNING = 3
+#: descriptors that it may open, where it is free to say so
+_DESCRIPTORS = 65_536
 _EPOCH_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -161,9 +164,18 @@ def main(
     where.make()
     _log_to(where)
     with _only_one(where):
+        _allow_descriptors()
         back_end = prepare()
         settings = from_environment(where, back_end.machine(), os.environ, __version__)
         _run_in_a_loop(_serve(settings, back_end.honours, ready))
+
+
+def _allow_descriptors() -> None:
+    """Each large value on its way is one, and each container has three connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _run_in_a_loop(serving: Coroutine[Any, Any, None]) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from modal_nb.protocol.codec import Frame, MessageRefused
 from modal_nb.protocol.stream import (
+    CROWDED_WAIT,
     HELLO_LIMIT,
     ConnectionEnded,
     Packet,
@@ -87,10 +88,12 @@ class Link:
         except OSError:
             self.close()
             return
-        if done:
+        if done or self.sender.crowded:
             loop.remove_writer(self.sock)
         else:
             loop.add_writer(self.sock, self.write)
+        if not done and self.sender.crowded:
+            loop.call_later(CROWDED_WAIT, self.write)
 
     def close(self) -> None:
         """End the connection and tell its owner, once."""
@@ -104,6 +107,8 @@ class Link:
         loop.remove_writer(self.sock)
         self._gateway.links.discard(self)
         self.sock.close()
+        self.receiver.forget()
+        self.sender.forget()
         self.on_end()
 
 

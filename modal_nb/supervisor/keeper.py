@@ -82,7 +82,7 @@ class Keeper:
         self.sender = self
         number = reactor.scheduler.next_number()
         #: what the reactor knows us as
-        self.client = Client(number, os.getpid(), self, Codec(b"unused", "keeper"))  # type: ignore[arg-type]
+        self.client = Client(number, os.getpid(), self, Codec(b"unused", "keeper"), takes_lent=False)  # type: ignore[arg-type]
 
     @property
     def pending(self) -> int:

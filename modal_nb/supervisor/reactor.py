@@ -150,6 +150,7 @@ class Reactor:
             Kind.INPUT,
             len(held.body),
             number=effect.input,
+            parent=int(held.client.takes_lent),
             extra=effect.attempt,
             first=held.first,
             count=held.count,

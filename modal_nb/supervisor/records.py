@@ -44,6 +44,8 @@ class Client:
     container: Container | None = None
     #: the same for all connections of one client process
     session: str = ""
+    #: results may come to it in shared memory
+    takes_lent: bool = True
 
     def may_use(self, app: App) -> bool:
         """Its own apps, or in a container the apps of that container's owner; deployed ones are everybody's."""

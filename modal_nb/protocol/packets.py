@@ -1,0 +1,106 @@
+"""What a packet is: a fixed prefix to route by, then a body, the length table and the frames of one message."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modal_nb.protocol.codec import Frame, MessageRefused
+from modal_nb.protocol.kinds import Kind
+
+#: magic, version, kind, number, parent, extra, first, count, flags, frames, seconds, size of the body
+PREFIX = struct.Struct("<2sBBQQIHHHHfQ")
+MAGIC = b"MN"
+#: of a packet with a lease
+MAGIC_LENT = b"ML"
+WIRE_VERSION = 1
+#: what a stranger may send before it has shown that it holds the key
+HELLO_LIMIT = 64 * 1024
+#: bytes of the arguments, or of the result, of one input, unless the supervisor is told otherwise
+PAYLOAD_BOUND = 2 * 1024**3
+#: what a message may hold beside the one input that is as large as may be: its small neighbours, a class, tracebacks
+_BESIDE = 32 * 1024**2
+_LENGTHS = {n: struct.Struct(f"<{n}Q") for n in range(64)}
+
+
+@dataclass(slots=True)
+class Packet:
+    """One packet as it came; ``body`` holds the length table and the frames."""
+
+    kind: int
+    number: int
+    #: the input whose code made this call (nested calls), 0: none; of an item: its place in the stream
+    parent: int
+    extra: int
+    first: int
+    count: int
+    flags: int
+    parts: int
+    seconds: float
+    body: Frame
+
+    def frames(self) -> list[Frame]:
+        """Cut the body into the frames of the message. Raises MessageRefused."""
+        table = _lengths(self.parts)
+        if len(self.body) < table.size:
+            raise MessageRefused("the length table is cut short")
+        view = memoryview(self.body)
+        sizes = table.unpack_from(view)
+        at = table.size
+        frames: list[Frame] = []
+        for size in sizes:
+            frames.append(view[at : at + size])
+            at += size
+        if at != len(view):
+            raise MessageRefused("the frames do not fill the body")
+        return frames
+
+
+def body_limit(payload_bound: int) -> int:
+    """The bound on one message where ``payload_bound`` is the bound on what one input or result takes."""
+    return payload_bound + _BESIDE
+
+
+#: the bound on one message, unless the supervisor is told otherwise
+BODY_LIMIT = body_limit(PAYLOAD_BOUND)
+
+
+def _lengths(n: int) -> struct.Struct:
+    return _LENGTHS.get(n) or struct.Struct(f"<{n}Q")
+
+
+def body_of(frames: Sequence[Frame]) -> list[Frame]:
+    """The pieces of a body: length table, then the frames."""
+    sizes = [frame.nbytes if isinstance(frame, memoryview) else len(frame) for frame in frames]
+    return [_lengths(len(frames)).pack(*sizes), *frames]
+
+
+def size_of(body: Sequence[Frame]) -> int:
+    """Bytes of a body given as pieces."""
+    return sum(piece.nbytes if isinstance(piece, memoryview) else len(piece) for piece in body)
+
+
+def prefix(
+    kind: Kind,
+    size: int,
+    *,
+    number: int = 0,
+    parent: int = 0,
+    extra: int = 0,
+    first: int = 0,
+    count: int = 1,
+    flags: int = 0,
+    parts: int = 0,
+    seconds: float = 0.0,
+) -> bytes:
+    """The bytes in front of a body of ``size`` bytes."""
+    return PREFIX.pack(
+        MAGIC, WIRE_VERSION, kind, number, parent, extra, first, count, flags, parts, seconds, size
+    )
+
+
+def packet(kind: Kind, frames: Sequence[Frame] = (), **fields: float) -> list[Frame]:
+    """The pieces of a whole packet made of ``frames``; ``fields`` as in ``prefix``."""
+    body = body_of(frames)
+    return [prefix(kind, size_of(body), parts=len(frames), **fields), *body]  # type: ignore[arg-type]
