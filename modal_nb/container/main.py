@@ -23,6 +23,7 @@ from modal_nb.container.memory_kills import MemoryNotes
 from modal_nb.container.output import Output, looks
 from modal_nb.container.passing import passing
 from modal_nb.container.printing import install
+from modal_nb.container.rehearsal import Rehearsal
 from modal_nb.container.surroundings import Surroundings
 from modal_nb.protocol.call_log import CallFiles
 from modal_nb.protocol.codec import Codec, Frame, Message
@@ -100,6 +101,7 @@ class Container:
         self._drained = asyncio.Event()
         self._stream: InputStream | None = None
         self._runner: asyncio.Runner | None = None
+        self._rehearse = Rehearsal()
         #: where what user code shows leaves
         self.output = Output(self._codec)
         self._log = CallLog()
@@ -131,8 +133,7 @@ class Container:
         """In a process that waits to be told which container it is: what every one does first is done by then."""
         self._runner = asyncio.Runner()
         self._runner.get_loop()
-        codec = Codec(b"warm", "warm")
-        codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
+        self._rehearse()
 
     def run(self, life: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         """``context``: what hooks have left in a process that this one is a fork of."""
