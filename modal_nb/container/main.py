@@ -102,6 +102,7 @@ class Container:
         self._stream: InputStream | None = None
         self._runner: asyncio.Runner | None = None
         self._rehearse = Rehearsal()
+        self._notes = MemoryNotes()
         #: where what user code shows leaves
         self.output = Output(self._codec)
         self._log = CallLog()
@@ -161,15 +162,17 @@ class Container:
             self.report(stream.say, failure)
             return START_FAILED
         stream.serve(runner, slots, frozenset(made.message.content.get("batched", ())))
-        ControlStream(
+        control = ControlStream(
             self.connect("control"),
             cancel=stream.cancel,
             recall=stream.give_back,
             more=stream.streams.allow,
             drain=partial(_drain, asyncio.get_running_loop(), stream, self._drained),
             tell=self.surroundings.told,
-        ).start()
+        )
         stream.say(Kind.READY)
+        control.start()
+        self._notes.begin()
         await self._until_told(stream)
         for error in await made.service.stop():
             log.error("an exit hook failed", exc_info=error)
@@ -189,7 +192,7 @@ class Container:
             output=self.output,
         )
         guests = Guests(service, attachment.shell, runner.cancel)
-        process.on_failure = Failures(MemoryNotes(), guests.failed)
+        process.on_failure = Failures(self._notes, guests.failed)
         attachment.listen(asyncio.get_running_loop())
         await service.start()
         self.output.end_start()
