@@ -132,7 +132,7 @@ class Waiter:
         self._wake()
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
         return self.result is not None or self.error is not None
 
     def _wake(self) -> None:
@@ -143,9 +143,9 @@ class Waiter:
     def wait(self) -> Packet:
         """The result; on the main thread an interrupt ends the wait."""
         __tracebackhide__ = True
-        while not self._over:
+        while not self.over:
             acquire(self._lock)
-            while self._questions and not self._over:
+            while self._questions and not self.over:
                 self._questions.popleft().answer()
         if self.error is not None:
             raise self.error

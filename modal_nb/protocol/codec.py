@@ -6,6 +6,7 @@ and an empty key is refused, because ``Session`` takes it for "unsigned".
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import itertools
 import time
@@ -53,6 +54,8 @@ class Codec:
             raise ValueError("a message key must not be empty: an empty key would mean unsigned messages")
         self.key = key
         self._session = session
+        self._begin = b'{"msg_id":"%b_' % session.encode()
+        self._inner, self._outer = _padded(key)
         self._count = itertools.count()
         self._stamp = float("-inf")
         self._ends: dict[str, bytes] = {}
@@ -80,7 +83,10 @@ class Codec:
         return Message(bytes(header), content, list(frames[FIXED_FRAMES:]))
 
     def _sign(self, *parts: Frame) -> bytes:
-        return hmac.digest(self.key, b"".join(parts), "sha256").hex().encode()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(b"".join(parts))
+        outer.update(inner.digest())
+        return outer.hexdigest().encode()
 
     def _header(self, msg_type: str) -> bytes:
         now = time.monotonic()
@@ -90,7 +96,7 @@ class Codec:
         end = self._ends.get(msg_type)
         if end is None:
             end = self._ends[msg_type] = self._header_end(msg_type)
-        return b'{"msg_id":"%b_%d%b' % (self._session.encode(), next(self._count), end)
+        return b"%b%d%b" % (self._begin, next(self._count), end)
 
     def _header_end(self, msg_type: str) -> bytes:
         rest = {
@@ -102,3 +108,13 @@ class Codec:
         }
         # the template ends the msg_id string, then goes on with the rest of the object
         return b'",' + _encode(rest)[1:]
+
+
+_BLOCK = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+def _padded(key: bytes) -> tuple[Any, Any]:
+    """The two hashes of HMAC-SHA256, begun with the key: to copy them takes half the time of ``hmac.digest``."""
+    whole = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return hashlib.sha256(whole.translate(_INNER)), hashlib.sha256(whole.translate(_OUTER))

@@ -72,13 +72,16 @@ def _lengths(n: int) -> struct.Struct:
 
 def body_of(frames: Sequence[Frame]) -> list[Frame]:
     """The pieces of a body: length table, then the frames."""
-    sizes = [frame.nbytes if isinstance(frame, memoryview) else len(frame) for frame in frames]
-    return [_lengths(len(frames)).pack(*sizes), *frames]
+    return [_lengths(len(frames)).pack(*_sizes(frames)), *frames]
 
 
 def size_of(body: Sequence[Frame]) -> int:
     """Bytes of a body given as pieces."""
-    return sum(piece.nbytes if isinstance(piece, memoryview) else len(piece) for piece in body)
+    return sum(_sizes(body))
+
+
+def _sizes(pieces: Sequence[Frame]) -> list[int]:
+    return [piece.nbytes if type(piece) is memoryview else len(piece) for piece in pieces]
 
 
 def prefix(
@@ -102,5 +105,6 @@ def prefix(
 
 def packet(kind: Kind, frames: Sequence[Frame] = (), **fields: float) -> list[Frame]:
     """The pieces of a whole packet made of ``frames``; ``fields`` as in ``prefix``."""
-    body = body_of(frames)
-    return [prefix(kind, size_of(body), parts=len(frames), **fields), *body]  # type: ignore[arg-type]
+    sizes = _sizes(frames)
+    table = _lengths(len(sizes)).pack(*sizes)
+    return [prefix(kind, len(table) + sum(sizes), parts=len(sizes), **fields), table, *frames]  # type: ignore[arg-type]

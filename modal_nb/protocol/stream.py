@@ -68,7 +68,8 @@ _DONTWAIT = (socket.MSG_DONTWAIT,)
 _MAGICS = (MAGIC, MAGIC_LENT)
 _DESCRIPTOR = struct.Struct("i")
 #: room for what comes beside a receive
-_BESIDE_ROOM = socket.CMSG_SPACE(_DESCRIPTOR.size)
+_ROOM = (socket.CMSG_SPACE(_DESCRIPTOR.size),)
+_CLOEXEC = (getattr(socket, "MSG_CMSG_CLOEXEC", 0),)
 #: leases that may have come before their packets
 _MOST_EARLY = 64
 #: seconds until a descriptor is sent that the system would not take, because too many are on their way
@@ -98,6 +99,8 @@ class Receiver:
         self._rest = b""
         #: received into again and again: a fresh buffer of this size for each receive would cost more than the receive
         self._space = memoryview(bytearray(_CHUNK))
+        #: what the last receive gave, until it is cut
+        self._kept: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
         self._large: tuple[tuple[Any, ...], bytearray, int] | None = None
         #: they come with the first byte of their packets, in the order of these
         self._leases: collections.deque[Lease] = collections.deque()
@@ -109,19 +112,47 @@ class Receiver:
         """
         if self._large is not None:
             return self._read_large(*self._large)
-        n = self._receive()
+        if not self._kept:
+            self.receive()
+        n, beside, flags, _ = self._kept.pop()
+        if beside or flags & socket.MSG_CTRUNC:
+            self._keep(beside)
         if not n:
             raise ConnectionEnded
         data = self._space[:n].tobytes()
         return self.cut(self._rest + data if self._rest else data)
 
-    def _receive(self) -> int:
-        if not CAN_RECEIVE:
-            return self._sock.recv_into(self._space)
-        n, beside, flags, _ = self._sock.recvmsg_into((self._space,), _BESIDE_ROOM, socket.MSG_CMSG_CLOEXEC)
-        if beside or flags & socket.MSG_CTRUNC:
-            self._keep(beside)
-        return n
+    def receive(self) -> None:
+        """One receive, for ``read`` or ``only`` to look at. The C call that receives also stores how much it was:
+        whatever a signal handler raises, nothing is lost.
+        """
+        if CAN_RECEIVE:
+            self._kept.extend(map(self._sock.recvmsg_into, ((self._space,),), _ROOM, _CLOEXEC))
+        else:
+            self._kept.append((self._sock.recv_into(self._space), [], 0, None))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing came that has not been read, not even in part."""
+        return not (self._kept or self._rest or self._large or self._leases)
+
+    @property
+    def received(self) -> bool:
+        """Whether there is something for ``read`` without a receive."""
+        return bool(self._kept)
+
+    def only(self) -> Packet | None:
+        """What was received, if that is one small packet and nothing else; ``drop`` takes it out."""
+        n, beside, flags, _ = self._kept[0]
+        if n < PREFIX.size or beside or flags & socket.MSG_CTRUNC:
+            return None
+        fields = PREFIX.unpack_from(self._space)
+        if fields[0] != MAGIC or fields[1] != WIRE_VERSION or fields[-1] != n - PREFIX.size:
+            return None
+        return _packet(fields[2:], self._space[PREFIX.size : n].tobytes())
+
+    def drop(self) -> None:
+        self._kept.clear()
 
     def _keep(self, beside: list[tuple[int, int, bytes]]) -> None:
         """Descriptors that came. Where one is missing, this process may open no more: only its packet suffers."""
@@ -221,7 +252,11 @@ class Sender:
             if lease:
                 pieces = (MAGIC_LENT + bytes(pieces[0][len(MAGIC) :]), *pieces[1:])
         if size_of(pieces) <= _JOIN_UNDER:
-            pieces = (b"".join(pieces),)
+            joined = memoryview(b"".join(pieces))
+            with self._lock:
+                end = self._outbox[-1][0] if self._outbox else sum(self._writes)
+                self._outbox.append((end + len(joined), joined, lease))
+            return
         with self._lock:
             end = self._outbox[-1][0] if self._outbox else sum(self._writes)
             queued = []
