@@ -32,6 +32,7 @@ from modal_nb.protocol.packets import (
     Packet,
     body_limit,
     body_of,
+    joined,
     packet,
     prefix,
     size_of,
@@ -53,23 +54,27 @@ __all__ = [
     "Sender",
     "body_limit",
     "body_of",
+    "joined",
     "packet",
     "prefix",
     "size_of",
 ]
 
+_HEAD = PREFIX.size
 _CHUNK = 256 * 1024
 #: sendmsg takes at most IOV_MAX pieces
 _MOST_PIECES = 512
 #: below this one copy is cheaper than several pieces
 _JOIN_UNDER = 64 * 1024
 _FOLD_AT = 16
-_DONTWAIT = (socket.MSG_DONTWAIT,)
+_DONTWAIT = (int(socket.MSG_DONTWAIT),)
 _MAGICS = (MAGIC, MAGIC_LENT)
 _DESCRIPTOR = struct.Struct("i")
 #: room for what comes beside a receive
 _ROOM = (socket.CMSG_SPACE(_DESCRIPTOR.size),)
-_CLOEXEC = (getattr(socket, "MSG_CMSG_CLOEXEC", 0),)
+# plain numbers: enums of flags are worked out in Python
+_CLOEXEC = (int(getattr(socket, "MSG_CMSG_CLOEXEC", 0)),)
+_CUT_SHORT = int(socket.MSG_CTRUNC)
 #: leases that may have come before their packets
 _MOST_EARLY = 64
 #: seconds until a descriptor is sent that the system would not take, because too many are on their way
@@ -78,11 +83,6 @@ CROWDED_WAIT = 0.01
 
 class ConnectionEnded(Exception):
     """The other side closed the stream."""
-
-
-def _packet(fields: tuple[Any, ...], body: Frame) -> Packet:
-    kind, number, parent, extra, first, count, flags, parts, seconds, _size = fields
-    return Packet(kind, number, parent, extra, first, count, flags, parts, seconds, body)
 
 
 class Receiver:
@@ -101,7 +101,7 @@ class Receiver:
         self._space = memoryview(bytearray(_CHUNK))
         #: what the last receive gave, until it is cut
         self._kept: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
-        self._large: tuple[tuple[Any, ...], bytearray, int] | None = None
+        self._large: tuple[list[Any], bytearray, int] | None = None
         #: they come with the first byte of their packets, in the order of these
         self._leases: collections.deque[Lease] = collections.deque()
 
@@ -115,7 +115,7 @@ class Receiver:
         if not self._kept:
             self.receive()
         n, beside, flags, _ = self._kept.pop()
-        if beside or flags & socket.MSG_CTRUNC:
+        if beside or flags & _CUT_SHORT:
             self._keep(beside)
         if not n:
             raise ConnectionEnded
@@ -144,12 +144,12 @@ class Receiver:
     def only(self) -> Packet | None:
         """What was received, if that is one small packet and nothing else; ``drop`` takes it out."""
         n, beside, flags, _ = self._kept[0]
-        if n < PREFIX.size or beside or flags & socket.MSG_CTRUNC:
+        if n < _HEAD or beside or flags & _CUT_SHORT:
             return None
-        fields = PREFIX.unpack_from(self._space)
-        if fields[0] != MAGIC or fields[1] != WIRE_VERSION or fields[-1] != n - PREFIX.size:
+        magic, version, *fields, size = PREFIX.unpack_from(self._space)
+        if magic != MAGIC or version != WIRE_VERSION or size != n - _HEAD:
             return None
-        return _packet(fields[2:], self._space[PREFIX.size : n].tobytes())
+        return Packet(*fields, self._space[_HEAD:n].tobytes())
 
     def drop(self) -> None:
         self._kept.clear()
@@ -171,31 +171,30 @@ class Receiver:
         packets: list[Packet] = []
         at, end = 0, len(data)
         self._rest = b""
-        while end - at >= PREFIX.size:
-            fields = PREFIX.unpack_from(data, at)
-            lent, fields = fields[0] == MAGIC_LENT, self._checked(fields)
-            start, size = at + PREFIX.size, fields[-1]
+        while end - at >= _HEAD:
+            magic, version, *fields, size = PREFIX.unpack_from(data, at)
+            if magic != MAGIC or version != WIRE_VERSION or size > self.limit:
+                self._check(magic, version, size)
+            lent = magic == MAGIC_LENT
+            start = at + _HEAD
             if end - start < size:
                 if size > _CHUNK:
-                    self._begin_large(fields, data[start:], lent=lent)
+                    self._begin_large(fields, size, data[start:], lent=lent)
                     return packets
                 break
             at = start + size
             body = data[start:at]
-            packets.append(_packet(fields, self._lent(body) if lent else body))
+            packets.append(Packet(*fields, self._lent(body) if lent else body))
         self._rest = data[at:]
         return packets
 
-    def _checked(self, fields: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The fields of Packet and the size, if they may be believed."""
-        magic, version, *_, size = fields
+    def _check(self, magic: bytes, version: int, size: int) -> None:
         if magic not in _MAGICS:
             raise MessageRefused("not a packet: wrong first bytes")
         if version != WIRE_VERSION:
             raise MessageRefused(f"wire version {version}, this side speaks {WIRE_VERSION}")
         if size > self.limit:
             raise MessageRefused(f"a message of {size} bytes is over the limit of {self.limit}")
-        return fields[2:]
 
     def _lent(self, begun: bytes, size: int = 0) -> Lent:
         """The body of a packet whose lease is here, as far as it came."""
@@ -207,15 +206,15 @@ class Receiver:
             body.arrive()
         return body
 
-    def _begin_large(self, fields: tuple[Any, ...], begun: bytes, *, lent: bool) -> None:
+    def _begin_large(self, fields: list[Any], size: int, begun: bytes, *, lent: bool) -> None:
         if lent:
-            body: bytearray = self._lent(begun, fields[-1])
+            body: bytearray = self._lent(begun, size)
         else:
-            body = bytearray(fields[-1])
+            body = bytearray(size)
             body[: len(begun)] = begun
         self._large = (fields, body, len(begun))
 
-    def _read_large(self, fields: tuple[Any, ...], body: bytearray, at: int) -> list[Packet]:
+    def _read_large(self, fields: list[Any], body: bytearray, at: int) -> list[Packet]:
         n = self._sock.recv_into(memoryview(body)[at:])
         if not n:
             raise ConnectionEnded
@@ -223,7 +222,7 @@ class Receiver:
             self._large = (fields, body, at + n)
             return []
         self._large = None
-        return [_packet(fields, body)]
+        return [Packet(*fields, body)]
 
 
 class Sender:
@@ -270,19 +269,27 @@ class Sender:
     def flush(self) -> bool:
         """Write what the socket takes now. False: it would block, something is left."""
         with self._lock:
-            while self._left():
-                batch, beside = self._batch(sum(self._writes))
+            outbox, writes = self._outbox, self._writes
+            while True:
+                done = sum(writes)
+                while outbox and outbox[0][0] <= done:
+                    outbox.popleft()
+                if not outbox:
+                    return True
+                end, view, lease = outbox[0]
+                if len(writes) > _FOLD_AT:
+                    writes[:] = [done]
                 try:
-                    if len(batch) == 1 and not beside:
-                        self._writes.extend(map(self._sock.send, batch, _DONTWAIT))
+                    if len(outbox) == 1 and lease is None and end - len(view) >= done:
+                        writes.extend(map(self._sock.send, (view,), _DONTWAIT))
                     else:
-                        self._writes.extend(map(self._sock.sendmsg, (batch,), (beside,), _DONTWAIT))
+                        batch, beside = self._batch(done)
+                        writes.extend(map(self._sock.sendmsg, (batch,), (beside,), _DONTWAIT))
                 except OSError as error:
                     self.crowded = error.errno == errno.ETOOMANYREFS
                     if self.crowded or isinstance(error, BlockingIOError | InterruptedError):
                         return False
                     raise
-            return True
 
     def _batch(self, done: int) -> tuple[list[memoryview], list[tuple[int, int, bytes]]]:
         """What one call is to write from there on, and what goes beside it: a lease begins a call."""
@@ -310,13 +317,3 @@ class Sender:
                 time.sleep(CROWDED_WAIT)
             else:
                 select.select([], [self._sock], [])
-
-    def _left(self) -> bool:
-        """Forget what is written; is anything left?"""
-        done = sum(self._writes)
-        outbox = self._outbox
-        while outbox and outbox[0][0] <= done:
-            outbox.popleft()
-        if len(self._writes) > _FOLD_AT:
-            self._writes[:] = [done]
-        return bool(outbox)
