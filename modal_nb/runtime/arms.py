@@ -20,14 +20,13 @@ from modal_nb.exception import InputCancellation
 from modal_nb.runtime import context, loops, reply
 from modal_nb.runtime.canceller import Canceller
 from modal_nb.runtime.context import process
-from modal_nb.runtime.payload import LONG, SCALARS
+from modal_nb.runtime.payload import LONG, WEIGHTLESS
 from modal_nb.runtime.reply import ChunkReply
 from modal_nb.runtime.threads import Threads
 from modal_nb.runtime.tickets import Endable, Ticket
 
-#: results that take no room, or so little that a chunk full of them stays small
-_WEIGHTLESS = SCALARS - LONG
-SHORT = 4096
+#: bytes of results that a chunk may be full of and stay small
+_SHORT = 4096
 
 
 class Arms:
@@ -127,7 +126,7 @@ class Arms:
         """
         armed = ticket if threading.get_ident() == self._main else None
         add, name, name_input = chunk.entries.append, ticket.chunk_name, context.name_input
-        short = SHORT if process.payload_bound is None else min(SHORT, process.payload_bound)
+        short = _SHORT if process.payload_bound is None else min(_SHORT, process.payload_bound)
         try:
             for index in ticket.rest:
                 ticket.next = index + 1
@@ -146,7 +145,7 @@ class Arms:
                     if armed is not None:
                         self._armed = None  # from here on the outcome is decided
                 kind = type(value)
-                if kind in _WEIGHTLESS:
+                if kind in WEIGHTLESS:
                     add(value)
                 elif kind in LONG and len(value) <= short:
                     add(value)

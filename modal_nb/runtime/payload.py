@@ -162,6 +162,8 @@ def pack(value: Any, *, what: str = "value") -> Any:
 
 #: values whose size is their length, more or less
 LONG: frozenset[type] = frozenset({str, bytes})
+#: those that take next to no room
+WEIGHTLESS = SCALARS - LONG
 
 
 def weight(entry: Any) -> int:
