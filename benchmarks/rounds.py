@@ -20,12 +20,11 @@ import psutil
 
 from benchmarks.measure import Figure
 from benchmarks.peers.peer import PEERS
+from benchmarks.processes import MARK, marked
 
 Round = dict[str, Figure]
 #: a peer's process may take so long, in seconds
-LIMIT_S = 300
-#: marks every process that descends from a peer's, daemons included
-MARK = "MODAL_NB_BENCH_MARK"
+LIMIT_S = 400
 #: a container's matrix products are its own work, whoever starts it
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +78,6 @@ def run_and_sweep(command: list[str], scratch: str, sink: IO[bytes]) -> None:
 
 def sweep(mark: str) -> None:
     """End what this round's peer has left, daemons too: by its mark, so that nothing else is touched."""
-    for process in psutil.process_iter():
+    for process in marked(mark):
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
-                process.kill()
+            process.kill()
