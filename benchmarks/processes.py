@@ -27,6 +27,14 @@ def others() -> list[psutil.Process]:
     return [process for process in marked(os.environ[MARK]) if process.pid != os.getpid()]
 
 
+def mentioning(path: str) -> Iterator[psutil.Process]:
+    """Whose command line has this path in it."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(path in part for part in process.cmdline()) and process.pid != os.getpid():
+                yield process
+
+
 def pss(pids: Iterable[int]) -> float:
     """MiB: pages of their own, and of those that they share with others their part."""
     return sum(_pss_kib(pid) for pid in pids) / 1024
@@ -43,6 +51,7 @@ def _pss_kib(pid: int) -> int:
 def busy_percent(pids: Iterable[int], seconds: float) -> float:
     """Per cent of one core that these processes use together in the next seconds."""
     asked = list(pids)
+    assert asked, "there is nobody to be watched"
     before = sum(map(_on_cpu_ns, asked))
     time.sleep(seconds)
     return (sum(map(_on_cpu_ns, asked)) - before) / (seconds * 1e9) * 100

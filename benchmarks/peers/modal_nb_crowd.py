@@ -9,8 +9,6 @@ import os
 # read by the supervisor: 50 on few cores is more than it takes by itself
 os.environ["MODAL_NB_MAX_CONTAINERS"] = "64"
 
-import psutil
-
 from benchmarks import processes
 from benchmarks.peers.modal_nb_starts import PATIENCE, run_cells
 from benchmarks.peers.peer import CROWD, BasePeer, Crowd
@@ -42,12 +40,13 @@ class Peer(BasePeer):
         self.runner.run(gather())
 
     @staticmethod
-    def _is_supervisor(process: psutil.Process) -> bool:
-        return "modal_nb.supervisor" in process.cmdline()
-
-    def _supervisor(self) -> list[int]:
-        return [process.pid for process in processes.others() if self._is_supervisor(process)]
+    def _supervisor() -> list[int]:
+        return [process.pid for process in processes.others() if "modal_nb.supervisor" in process.cmdline()]
 
     def _containers(self) -> list[int]:
-        """Kernels, guards, launchers, and whatever they are forked from."""
-        return [process.pid for process in processes.others() if not self._is_supervisor(process)]
+        """Kernels, guards, launchers, and whatever they are forked from: the home stands in their command lines."""
+        (supervisor,) = self._supervisor()
+        ours = processes.mentioning(os.environ["MODAL_NB_HOME"])
+        found = [process.pid for process in ours if process.pid != supervisor]
+        assert len(found) > CROWD, f"{len(found)} processes for {CROWD} containers"
+        return found

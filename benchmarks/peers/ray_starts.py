@@ -17,13 +17,14 @@ from benchmarks import processes
 from benchmarks.light import Heavy, Light
 from benchmarks.peers.peer import CONTAINERS, CROWD, BasePeer, Crowd, Start
 
-#: seconds in which Ray has as many idle processes as cores again
-REFILL_S = 0.3
+#: seconds of a task that needs a process, and after which Ray has as many idle ones as cores again
+NAP_S, REFILL_S = 0.3, 1.5
+IDLE = "Ray actor, on an idle process of its pool"
 
 
 @ray.remote
 def nap() -> None:
-    time.sleep(REFILL_S)
+    time.sleep(NAP_S)
 
 
 class Peer(BasePeer):
@@ -32,7 +33,8 @@ class Peer(BasePeer):
             num_cpus=max(CONTAINERS), include_dashboard=False, log_to_driver=False, logging_level="ERROR"
         )
         self.light = ray.remote(num_cpus=0)(Light)
-        self.heavy = ray.remote(num_cpus=0)(Heavy)
+        # an actor that asks for no core gets no idle process, but a new one
+        self.light_of_pool, self.heavy_of_pool = (ray.remote(num_cpus=1)(kind) for kind in (Light, Heavy))
         self.serial = itertools.count()
         self._fill()
         self.crowd: list[ray.actor.ActorHandle] = []
@@ -47,11 +49,10 @@ class Peer(BasePeer):
         time.sleep(REFILL_S)
 
     def starts(self) -> list[Start]:
-        light, heavy = self.light, self.heavy
         return [
-            Start("G", "Ray actor, on an idle process of its pool", lambda: self._first(light), self._fill),
-            Start("G", "Ray actor, in a new process", lambda: self._first(light, new=True), tries=3),
-            Start("H", "Ray actor, on an idle process of its pool", lambda: self._first(heavy), self._fill),
+            Start("G", IDLE, lambda: self._first(self.light_of_pool), self._fill),
+            Start("G", "Ray actor, in a new process", lambda: self._first(self.light, new=True), tries=3),
+            Start("H", IDLE, lambda: self._first(self.heavy_of_pool), self._fill),
         ]
 
     def _first(self, kind: ray.actor.ActorClass, *, new: bool = False) -> Callable[[], object]:
