@@ -110,11 +110,12 @@ class Figures:
     def measure(self) -> dict[str, Figure]:
         for section, run in (
             ("A", self.calls),
+            ("BCDE", self.bursts),
             ("F", self.payloads),
             ("GH", self.starts),
+            # last: of some peers it leaves fifty processes
             ("I", self.crowds),
             ("J", self.costs),
-            ("BCDE", self.bursts),
         ):
             if set(section) & set(self.sections):
                 run()

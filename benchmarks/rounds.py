@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -37,8 +38,10 @@ def play(peers: Sequence[str], rounds: int, sections: str) -> Iterator[Round]:
         shift = number % len(asked)
         figures: Round = {}
         for peer in [*asked[shift:], *asked[:shift]]:
-            print(f"round {number + 1} of {rounds}: {peer}", file=sys.stderr, flush=True)
+            began = time.monotonic()
             figures |= one_peer(peer, sections)
+            took = time.monotonic() - began
+            print(f"round {number + 1} of {rounds}: {peer}, {took:.0f} s", file=sys.stderr, flush=True)
         yield figures
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 
 import dask
@@ -107,9 +106,8 @@ class Peer(BasePeer):
     def _more(self, count: int) -> list[Actor]:
         before = set(self._addresses())
         self.cluster.scale(len(before) + count)
-        while len(new := [address for address in self._addresses() if address not in before]) < count:
-            time.sleep(0.002)
-        return self._actors(Light, new)
+        self.client.wait_for_workers(len(before) + count)
+        return self._actors(Light, [address for address in self._addresses() if address not in before])
 
     def crowds(self) -> list[Crowd]:
         return [
