@@ -99,13 +99,19 @@ def mapped(lease: Lease) -> memoryview:
             number, f"{size / 2**20:.1f} MiB of shared memory cannot be mapped: {os.strerror(number)}"
         )
     # not Python's own ``mmap``, which would keep a descriptor for each value that a user keeps
-    memory = (ctypes.c_ubyte * size).from_address(address)
+    memory = _bytes(size).from_address(address)
     release: Callable[..., Any] = _libc().munmap
     weakref.finalize(memory, release, address, size).atexit = False
     return memoryview(memory).cast("B")
 
 
 _FAILED = ctypes.c_void_p(-1).value
+
+
+@functools.lru_cache
+def _bytes(size: int) -> Any:
+    """The type of so many bytes, which takes as long to make as all else here."""
+    return ctypes.c_ubyte * size
 
 
 @functools.cache

@@ -15,8 +15,10 @@ from modal_nb.protocol.codec import Frame, Message, MessageRefused
 from modal_nb.protocol.leases import LOST, Lent
 from modal_nb.protocol.packets import Packet
 
-#: bytes from which on a buffer leaves the stream
-LEAST = 256 * 1024
+#: bytes of a message from which on its large buffers leave the stream: there both ways take as long
+LEAST = 128 * 1024
+#: bytes of a buffer that does
+_LARGE = 4096
 #: numpy and others are fastest where data begins at such a multiple
 _ALIGNED = 64
 #: bytes that are copied at a time: other threads, and interrupts, come in between
@@ -34,7 +36,7 @@ def lend(content: dict[str, Any], buffers: Sequence[Frame]) -> Sequence[Frame]:
     """
     views = [memoryview(buffer).cast("B") for buffer in buffers]
     places, size = _places(views)
-    loan = segments.ours().lend(size) if places else None
+    loan = segments.ours().lend(size) if size >= LEAST else None
     if loan is None:
         return buffers
     memory, lease = loan
@@ -50,7 +52,7 @@ def _places(views: Iterable[memoryview]) -> tuple[_Places, int]:
     places: _Places = []
     end = 0
     for index, view in enumerate(views):
-        if view.nbytes >= LEAST:
+        if view.nbytes >= _LARGE:
             places.append((index, end, view.nbytes))
             end += -(-view.nbytes // _ALIGNED) * _ALIGNED
     return places, end
