@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import history, picture, table
+from benchmarks import document, history, picture, table
 from benchmarks.peers.peer import PEERS
 from benchmarks.rounds import ROOT, Round, play
 
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 PICTURE = Path(__file__).parent / "batched.svg"
 #: a run with fewer rounds is a try: it is printed, not kept
 LEAST_ROUNDS = 3
-ALL = "".join(table.SECTIONS)
+ALL = "".join(document.SECTIONS)
 README_TABLE = re.compile(r"(<!-- bench: .*? -->\n).*?(<!-- /bench -->)", flags=re.DOTALL)
 
 
@@ -25,8 +25,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--sections",
         default=ALL,
-        help="of A (one call), B (many calls), C (map), D (batched), E (concurrent)",
+        help="; ".join(title for title, _ in document.SECTIONS.values()),
     )
+    parser.add_argument("--compare", action="store_true", help="compare the last two runs of the history")
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     return parser.parse_args()
 
@@ -43,14 +44,17 @@ def keep(rounds: Sequence[Round], text: str) -> None:
 
 def main() -> None:
     options = arguments()
+    if options.compare:
+        print(history.compare_last())
+        return
     rounds = list(play(options.peers, options.rounds, options.sections))
-    text = table.document(rounds, options.sections, history.setting(rounds))
+    text = document.document(rounds, options.sections, history.setting(rounds))
     print(text)
     whole = set(options.peers) == set(PEERS) and options.sections == ALL and len(rounds) >= LEAST_ROUNDS
     if whole:
         keep(rounds, text)
         kept = ", ".join(str(path.relative_to(ROOT)) for path in (RESULTS, PICTURE, history.HISTORY))
-        print(f"Kept in {kept} and the README.")
+        print(f"Kept in {kept} and the README.\n\n{history.compare_last()}")
     else:
         print("Not kept: only a whole run (all peers and sections, 3 rounds or more) is.")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import table
+from benchmarks import document
 from benchmarks.rounds import Round
 from benchmarks.work import BATCH_SIZES
 
@@ -19,7 +20,7 @@ def line(rounds: Sequence[Round], who: str) -> Line:
         size: [figures[key]["calls_s"] for figures in rounds if key in figures] for size, key in keys.items()
     }
     sizes = [size for size in BATCH_SIZES if found[size]]
-    middle = [table.median(rounds, keys[size], "calls_s") for size in sizes]
+    middle = [statistics.median(found[size]) for size in sizes]
     below = [mid - min(found[size]) for size, mid in zip(sizes, middle, strict=True)]
     above = [max(found[size]) - mid for size, mid in zip(sizes, middle, strict=True)]
     return sizes, middle, (below, above)
@@ -35,7 +36,7 @@ def draw(rounds: Sequence[Round], path: Path) -> None:
 
     with plt.rc_context({"svg.hashsalt": "modal_nb", "svg.fonttype": "none", "font.family": "sans-serif"}):
         figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-        for who in table.names(rounds, "D"):
+        for who in document.names(rounds, "D"):
             sizes, middle, spread = line(rounds, who)
             ours = who.startswith("modal_nb")
             axes.errorbar(

@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -20,12 +21,11 @@ import psutil
 
 from benchmarks.measure import Figure
 from benchmarks.peers.peer import PEERS
+from benchmarks.processes import MARK, marked
 
 Round = dict[str, Figure]
 #: a peer's process may take so long, in seconds
-LIMIT_S = 300
-#: marks every process that descends from a peer's, daemons included
-MARK = "MODAL_NB_BENCH_MARK"
+LIMIT_S = 400
 #: a container's matrix products are its own work, whoever starts it
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,8 +38,10 @@ def play(peers: Sequence[str], rounds: int, sections: str) -> Iterator[Round]:
         shift = number % len(asked)
         figures: Round = {}
         for peer in [*asked[shift:], *asked[:shift]]:
-            print(f"round {number + 1} of {rounds}: {peer}", file=sys.stderr, flush=True)
+            began = time.monotonic()
             figures |= one_peer(peer, sections)
+            took = time.monotonic() - began
+            print(f"round {number + 1} of {rounds}: {peer}, {took:.0f} s", file=sys.stderr, flush=True)
         yield figures
 
 
@@ -79,7 +81,6 @@ def run_and_sweep(command: list[str], scratch: str, sink: IO[bytes]) -> None:
 
 def sweep(mark: str) -> None:
     """End what this round's peer has left, daemons too: by its mark, so that nothing else is touched."""
-    for process in psutil.process_iter():
+    for process in marked(mark):
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
-                process.kill()
+            process.kill()

@@ -1,10 +1,12 @@
-"""What the methods of sections D and E do; every peer does the same."""
+"""What the methods do; every peer does the same."""
 
 from __future__ import annotations
 
 import asyncio
 
 import numpy as np
+
+from benchmarks.light import Light
 
 #: section D: the most inputs that a batch has, and milliseconds that one waits for more
 BATCH_SIZES = (1, 4, 16, 64)
@@ -50,3 +52,20 @@ async def pause(x: object) -> object:
     """Input and output that others do."""
     await asyncio.sleep(PAUSE_S)
     return x
+
+
+class Service(Light):
+    """Sections A, B, C and F: an object with a method that does nothing, and two for arrays."""
+
+    def __init__(self) -> None:
+        self.held: np.ndarray | None = None
+
+    def take(self, array: np.ndarray) -> float:
+        """Reads both ends, so that a mapping which is made at the first look is there."""
+        return float(array[0]) + float(array[-1])
+
+    def give(self, size: int) -> np.ndarray:
+        """So many bytes: the same array each time, for its making is not what is timed."""
+        if self.held is None or self.held.nbytes != size:
+            self.held = np.ones(size // 8)
+        return self.held

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from loky import ProcessPoolExecutor
 
-from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, Burst, in_slices
+from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, BasePeer, Burst, Payload, Start, in_slices
+from benchmarks.work import Service
 
 
 def noop(x: object = None) -> object:
     return x
 
 
-class Peer:
+#: each process of a pool has one
+SERVICE = Service()
+
+
+def take(array: np.ndarray) -> float:
+    return SERVICE.take(array)
+
+
+def give(size: int) -> np.ndarray:
+    return SERVICE.give(size)
+
+
+class Peer(BasePeer):
     def setup(self) -> None:
         self.pools = {n: ProcessPoolExecutor(max_workers=n) for n in CONTAINERS}
         for pool in self.pools.values():
@@ -36,6 +50,25 @@ class Peer:
                 Burst("C", "loky map, chunks of 64", n, self._map(pool, 64), first=50_000),
             ]
         return found
+
+    def payloads(self) -> list[Payload]:
+        pool = self.pools[1]
+        return [
+            Payload(
+                "loky submit().result()",
+                lambda array: pool.submit(take, array).result(),
+                lambda size: pool.submit(give, size).result(),
+            )
+        ]
+
+    def starts(self) -> list[Start]:
+        return [Start("G", "loky, a new pool of one", self._new_pool)]
+
+    @staticmethod
+    def _new_pool() -> Callable[[], object]:
+        pool = ProcessPoolExecutor(max_workers=1)
+        pool.submit(noop).result()
+        return lambda: pool.shutdown(kill_workers=True)
 
     @staticmethod
     def _submit(pool: ProcessPoolExecutor) -> Callable[[int], object]:

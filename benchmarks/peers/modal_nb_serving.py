@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import modal_nb as modal
-from benchmarks.peers.peer import IN_FLIGHT, Burst, in_window
+from benchmarks.peers.peer import IN_FLIGHT, BasePeer, Burst, in_window
 from benchmarks.work import BATCH_SIZES, SIDE_BY_SIDE, WAIT_MS, Model, pause, some_rows
 
 app = modal.App("bench-serving")
@@ -36,7 +36,7 @@ class SideBySide:
         return await pause(x)
 
 
-class Peer:
+class Peer(BasePeer):
     def setup(self) -> None:
         self.runner = asyncio.Runner()
         self.running = contextlib.ExitStack()
@@ -51,9 +51,6 @@ class Peer:
 
     def teardown(self) -> None:
         self.running.close()
-
-    def sync_calls(self) -> dict[str, Callable[[], object]]:
-        return {}
 
     def bursts(self) -> list[Burst]:
         awaited, mapped = f"modal_nb .remote.aio(), {IN_FLIGHT:,} in flight", "modal_nb .map()"

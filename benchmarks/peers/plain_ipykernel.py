@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from jupyter_client import BlockingKernelClient, KernelManager
 
-from benchmarks.peers.peer import CONTAINERS, Burst, in_slices
+from benchmarks.peers.peer import CONTAINERS, BasePeer, Burst, in_slices
 
 SOURCE = """
 class Service:
@@ -19,7 +19,7 @@ service = Service()
 WINDOW = 500
 
 
-class Peer:
+class Peer(BasePeer):
     def setup(self) -> None:
         self.managers = [KernelManager(transport="ipc") for _ in range(max(CONTAINERS))]
         self.clients: list[BlockingKernelClient] = []

@@ -13,13 +13,8 @@ os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
 
 import ray
 
-from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, Burst, in_slices, in_window
-from benchmarks.work import SIDE_BY_SIDE, pause
-
-
-class Service:
-    def noop(self, x: object = None) -> object:
-        return x
+from benchmarks.peers.peer import CONTAINERS, IN_FLIGHT, BasePeer, Burst, Payload, in_slices, in_window
+from benchmarks.work import SIDE_BY_SIDE, Service, pause
 
 
 class SideBySide:
@@ -27,14 +22,14 @@ class SideBySide:
         return await pause(x)
 
 
-class Peer:
+class Peer(BasePeer):
     def setup(self) -> None:
         ray.init(
             num_cpus=2,
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
-            object_store_memory=512 << 20,
+            object_store_memory=1 << 30,
         )
         actor = ray.remote(num_cpus=0)(Service)
         self.actors = [actor.remote() for _ in range(max(CONTAINERS))]
@@ -64,6 +59,10 @@ class Peer:
             Burst("E", "Ray actor, async method, awaited in asyncio", 1, in_window(self.runner, pause)),
             Burst("E", "Ray actor, async method, all calls at once", 1, self._pauses),
         ]
+
+    def payloads(self) -> list[Payload]:
+        take, give = self.actors[0].take.remote, self.actors[0].give.remote
+        return [Payload("Ray actor", lambda array: ray.get(take(array)), lambda size: ray.get(give(size)))]
 
     def _pauses(self, n: int) -> None:
         ray.get([self.side_by_side.pause.remote(i) for i in range(n)])

@@ -17,7 +17,7 @@ import numpy as np
 import ray
 from ray import serve
 
-from benchmarks.peers.peer import IN_FLIGHT, Burst, in_window
+from benchmarks.peers.peer import IN_FLIGHT, BasePeer, Burst, in_window
 from benchmarks.work import BATCH_SIZES, SIDE_BY_SIDE, WAIT_MS, Model, pause, some_rows
 
 QUIET = {"enable_access_log": False, "log_level": "ERROR"}
@@ -43,7 +43,7 @@ class SideBySide:
         return await pause(x)
 
 
-class Peer:
+class Peer(BasePeer):
     name = "Ray Serve"
 
     def setup(self) -> None:
@@ -77,9 +77,6 @@ class Peer:
 
     def teardown(self) -> None:
         ray.shutdown()
-
-    def sync_calls(self) -> dict[str, Callable[[], object]]:
-        return {}
 
     def bursts(self) -> list[Burst]:
         batched = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from modal_nb.client.interrupts import acquire
 from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.kinds import dump_total
-from modal_nb.protocol.stream import Kind, Packet, Sender, body_of, packet, prefix, size_of
+from modal_nb.protocol.stream import Kind, Packet, Sender, joined, packet, prefix
 from modal_nb.runtime.context import current_input_number
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ class Call:
         #: in a container: the input whose code waits for this call
         self.parent = current_input_number() if parent is None else parent
         self.pool = pool
-        self.body = body_of(frames)
+        self.body, self.size = joined(frames)
         self.parts = len(frames)
-        self.size = size_of(self.body)
         self.count = count
         #: inputs without an outcome
         self.outstanding = count
@@ -132,7 +131,7 @@ class Waiter:
         self._wake()
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
         return self.result is not None or self.error is not None
 
     def _wake(self) -> None:
@@ -143,9 +142,9 @@ class Waiter:
     def wait(self) -> Packet:
         """The result; on the main thread an interrupt ends the wait."""
         __tracebackhide__ = True
-        while not self._over:
+        while not self.over:
             acquire(self._lock)
-            while self._questions and not self._over:
+            while self._questions and not self.over:
                 self._questions.popleft().answer()
         if self.error is not None:
             raise self.error

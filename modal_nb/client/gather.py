@@ -2,7 +2,7 @@
 
 Few inputs go out one by one. Once enough are on their way, more are gathered into chunks, sized so that one message is
 about two milliseconds of work. When the pool runs dry, what is gathered leaves at once: an input iterator may wait for
-results of inputs that it gave before.
+results of inputs that it gave before. Inputs that are at hand all at once leave in such chunks from the beginning.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from modal_nb.client import classes, outcome, references, screens
@@ -25,11 +26,15 @@ from modal_nb.spec.pool import PoolSpec
 
 #: inputs on their way or waiting to be taken, at most (Modal's bound)
 MOST_OUTSTANDING = 1000
+#: of those that are at hand, plain and small, with plain and small results: nobody sees how far they are read
+_MOST_AT_HAND = 4096
+#: bytes of a small result
+_SMALL = 1024
 #: inputs that go out one by one while nobody knows how long one takes
 _SINGLES = 256
 #: seconds of work in one message
 _WORK = 0.002
-_LARGEST = 128
+_LARGEST = 512
 #: bytes in one message, unless one input alone takes more
 _HEAVIEST = 1 << 20
 #: bytes of results in one reply of a batch, by what came so far: other chunks end early, a batch has run as a whole
@@ -64,6 +69,8 @@ class Gatherer:
         self._batched = method in pool.batches
         #: bytes of a result, where there were most; 0: none has come
         self._heaviest = 0
+        #: the inputs that came last were plain and small
+        self._light = True
         self._lock = threading.Lock()
         #: inputs as a chunk carries them: packed when they come, so that later changes to them do not show
         self._gathered: list[Any] = []
@@ -99,6 +106,28 @@ class Gatherer:
             if self._full():
                 self._send()
 
+    @property
+    def window(self) -> int:
+        """How many inputs that are at hand may be on their way, or waiting to be taken."""
+        return _MOST_AT_HAND if self._light and 0 < self._heaviest < _SMALL else MOST_OUTSTANDING
+
+    def add_many(self, rows: list[tuple[Any, ...]], kwargs: Mapping[str, Any]) -> None:
+        """``add`` for inputs that are all there: none of them waits for a result of another one."""
+        self._light = not kwargs and payload.WEIGHTLESS.issuperset(map(type, chain.from_iterable(rows)))
+        if not self._light or self._batched:
+            for row in rows:
+                self.add(row, kwargs)
+            return
+        at = 0
+        while at < len(rows):
+            with self._lock:
+                piece = rows[at : at + max(1, self._chunk_size() - len(self._gathered))]
+                self._gathered += piece
+                self._next += len(piece)
+                at += len(piece)
+                if self._full():
+                    self._send()
+
     def finish(self) -> None:
         """No more inputs come."""
         with self._lock:
@@ -122,13 +151,14 @@ class Gatherer:
             self._pool.app.session.cancel(call)
 
     def _full(self) -> bool:
-        on_their_way = len(self._calls)
-        if on_their_way < self._busy:
-            return True
+        return len(self._calls) < self._busy or len(self._gathered) >= self._chunk_size()
+
+    def _chunk_size(self) -> int:
+        """Inputs that make one message, where many wait."""
         seconds, most = self._pool.seconds.get(self._method), self._most()
         if seconds is None:
-            return on_their_way < _SINGLES or len(self._gathered) >= most
-        return len(self._gathered) >= max(1, min(most, int(_WORK / max(seconds, 1e-9))))
+            return 1 if len(self._calls) < _SINGLES else most
+        return max(1, min(most, int(_WORK / max(seconds, 1e-9))))
 
     def _most(self) -> int:
         """Inputs that one message may have."""
@@ -167,7 +197,7 @@ class Gatherer:
         if isinstance(result, Packet) and outcome.is_queue_full(self._pool, result):
             self._room.await_by(call)
             return
-        if self._batched and isinstance(result, Packet):
+        if isinstance(result, Packet):
             self._heaviest = max(self._heaviest, leases.weight(result.body) // max(count, 1))
         self._on_result(first, count, result)
         if call.outstanding > 0:

@@ -14,6 +14,7 @@ import msgspec
 
 from modal_nb import exception
 from modal_nb.client.interrupts import await_event
+from modal_nb.client.listening import Listening, Waiting
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec, Frame, MessageRefused
 from modal_nb.protocol.requests import MSG_TYPES
@@ -32,6 +33,8 @@ from modal_nb.protocol.stream import (
 T = TypeVar("T", bound=ms.Content)
 
 _HELLO_TIMEOUT = 10.0
+#: results that end the wait of their caller
+_OUTCOMES = frozenset({Result.REPLY, Result.FAILURE, Result.START_FAILED})
 
 
 class LinkLost(Exception):
@@ -76,6 +79,7 @@ class Link:
         except BaseException:
             self._sock.close()
             raise
+        self._listening = Listening(self._sock, self._receiver)
         self._reader = threading.Thread(target=self._read, name="modal_nb-reader", daemon=True)
         self._reader.start()
 
@@ -93,6 +97,21 @@ class Link:
         finally:
             self.forget(request)
         return self.end(request, answer)
+
+    def lead(self, number: int, who: Waiting) -> Packet | None:
+        """Read the result of this call here; None where it does not come at once and alone, or another one reads.
+
+        ``leave`` must follow, whatever is raised.
+        """
+        one = self._listening.receive(who)
+        if one is None or one.kind != Kind.RESULT or one.number != number or one.flags not in _OUTCOMES:
+            return None
+        self._listening.take()
+        return one
+
+    def leave(self, who: object) -> None:
+        """Its own thread reads again, if ``who`` has led."""
+        self._listening.leave(who)
 
     def request(self, tell: Callable[[], object]) -> Request:
         """A request for ``begin``. ``tell`` is called on the reading thread when ``end`` has something to say."""
@@ -155,6 +174,7 @@ class Link:
         except (ConnectionEnded, MessageRefused, OSError):
             pass
         self._open = False
+        self._listening.close()
         self._sock.close()
         self._receiver.forget()
         self.sender.forget()
@@ -164,7 +184,7 @@ class Link:
 
     def _read_once(self) -> None:
         """A function of its own, so that no packet, and no lease, is held until the next one comes."""
-        for one in self._receiver.read():
+        for one in self._listening.read():
             if one.kind == Kind.RESULT and one.flags < Result.OUTPUT:
                 self._on_result(one)
             elif one.kind == Kind.RESULT:

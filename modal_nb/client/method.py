@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Never
 
 from modal_nb.client import binding, cards, single
 from modal_nb.client.dual import dual
-from modal_nb.client.fanout import Fanout, Inputs
+from modal_nb.client.fanout import Fanout
 from modal_nb.client.handle import Handle
+from modal_nb.client.inputs import Inputs
 from modal_nb.client.method_checks import Checked
 from modal_nb.client.removed import Renamed
 from modal_nb.client.showing import card_of

@@ -16,7 +16,7 @@ from modal_nb.protocol.lending import restore
 from modal_nb.protocol.messages import Failure
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.failures import load_failure
-from modal_nb.runtime.reply import read_reply
+from modal_nb.runtime.reply import read_reply, read_values
 from modal_nb.spec.cls_spec import label_of
 from modal_nb.spec.resources import Resources
 
@@ -32,24 +32,37 @@ def value_of(pool: Pool, method: str, result: Packet) -> Any:
     raise value
 
 
-def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
-    """(True, value) or (False, exception) for each input that the packet is about, in order."""
+class Values(list[Any]):
+    """Values of inputs that all succeeded: plain ones, each as it is."""
+
+
+def many_of(pool: Pool, method: str, result: Packet) -> list[Answer] | Values:
+    """``answers_of``, as ``Values`` where the packet has nothing else."""
     if output.pending:
         output.settle()
     try:
         message = restore(pool.app.codec.open(result.frames()), result)
     except MessageRefused as refused:
         return [(False, exception.ConnectionError(f"a result came damaged: {refused}"))] * result.count
+    if result.flags != Result.REPLY:
+        return [(False, _unanswered(pool, method, result, message))] * result.count
+    pool.ran(method, result.seconds, result.count)
     content = message.content
-    if result.flags == Result.REPLY:
-        pool.ran(method, result.seconds, result.count)
-        answers = read_reply(content["status"], content, message.buffers, result.count)
-        if content["status"] != "ok":
-            for ok, found in answers:
-                if not ok:
-                    provenance.note(found, label_of(pool.spec.service, method))
-        return answers
-    return [(False, _unanswered(pool, method, result, message))] * result.count
+    values = read_values(content["status"], content, message.buffers)
+    if values is not None:
+        return Values(values)
+    answers = read_reply(content["status"], content, message.buffers, result.count)
+    if content["status"] != "ok":
+        for ok, found in answers:
+            if not ok:
+                provenance.note(found, label_of(pool.spec.service, method))
+    return answers
+
+
+def answers_of(pool: Pool, method: str, result: Packet) -> list[Answer]:
+    """(True, value) or (False, exception) for each input that the packet is about, in order."""
+    answers = many_of(pool, method, result)
+    return [(True, value) for value in answers] if type(answers) is Values else answers
 
 
 def _unanswered(pool: Pool, method: str, result: Packet, message: Message) -> BaseException:

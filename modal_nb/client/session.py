@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from modal_nb.client.breaks import Breaks
-from modal_nb.client.calls import Call, Sink
+from modal_nb.client.calls import Call, Sink, Waiter
 from modal_nb.client.doors import ContainerDoor, Door, HomeDoor
 from modal_nb.client.held import Held
 from modal_nb.client.kept import Kept
@@ -173,8 +173,25 @@ class Session:
                 log.debug("link lost while cancelling; a new supervisor never hears of the call")
         self.held.pop(call.number)
 
+    def lead(self, call: Call, waiter: Waiter) -> None:
+        """Wait for the outcome of this one input as the reader of the connection, if nobody else reads; at most for a
+        moment. If an interrupt ends it, the call must be given up by ``cancel_for``.
+        """
+        link = self._link
+        if link is None:
+            return
+        try:
+            result = link.lead(call.number, waiter)
+            if result is not None:
+                self._result(result)
+        finally:
+            link.leave(waiter)
+
     def cancel_for(self, sink: Sink) -> None:
         """``cancel`` for whatever this sink waits for: an interrupt may come before the caller knows its call."""
+        link = self._link
+        if link is not None:
+            link.leave(sink)
         for call in self.held.all():
             if call.sink is sink:
                 self.cancel(call)

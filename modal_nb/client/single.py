@@ -26,7 +26,7 @@ def call(pool: Pool, method: str, args: tuple[Any, ...], kwargs: Mapping[str, An
 
     def answered() -> Packet:
         __tracebackhide__ = True
-        pool.submit(method, frames, waiter)
+        pool.app.session.lead(pool.submit(method, frames, waiter), waiter)
         return waiter.wait()
 
     result = or_undo(answered, lambda: pool.app.session.cancel_for(waiter))

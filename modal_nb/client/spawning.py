@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modal_nb.client import binding
 from modal_nb.client.dual import dual
-from modal_nb.client.fanout import Inputs
 from modal_nb.client.function_call import FunctionCall
 from modal_nb.client.gather import Gatherer
+from modal_nb.client.inputs import Inputs
 from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall
 from modal_nb.client.stored import SpawnedCall

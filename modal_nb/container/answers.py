@@ -14,8 +14,9 @@ from modal_nb.protocol.stream import (
     Packet,
     Sender,
     body_limit,
+    joined,
     packet,
-    size_of,
+    prefix,
 )
 from modal_nb.runtime import reply
 from modal_nb.runtime.context import process
@@ -91,22 +92,24 @@ class Answers:
         """A REPLY; its count says how many inputs of the range it is about (fewer: the rest was recalled)."""
         said = self._content(flags, content)
         message = self._codec.pack("call_reply", said, frames, parent)
-        size = size_of(message)
+        body, size = joined(message)
         if size > self._limit:
             flags, error = _ERROR, RequestSizeError(_TOO_LARGE.format(size / 2**20))
             content, frames = dump_failure(error)
             message = self._codec.pack("call_reply", self._content(flags, content), frames, parent)
+            body, size = joined(message)
         elif size >= LEAST and asked.parent:
             message = self._codec.pack("call_reply", said, lend(said, frames), parent)
-        self._sender.send(
-            packet(
-                Kind.REPLY,
-                message,
-                number=asked.number,
-                extra=asked.extra,
-                first=asked.first,
-                count=begun,
-                flags=flags,
-                seconds=seconds,
-            )
+            body, size = joined(message)
+        head = prefix(
+            Kind.REPLY,
+            size,
+            number=asked.number,
+            extra=asked.extra,
+            first=asked.first,
+            count=begun,
+            flags=flags,
+            parts=len(message),
+            seconds=seconds,
         )
+        self._sender.send([head, *body])

@@ -225,7 +225,7 @@ class InputStream:
             unit = self._waiting.popleft()
             assert self._runner is not None
             self._running += 1
-            if self._slots == 1 and self._is_plain(unit):
+            if self._slots == 1 and not unit.streamed and not self._is_async(unit.method):
                 try:
                     replies = _run(self._runner, unit.messages(), unit.method, batched=unit.batched)
                 finally:
@@ -235,9 +235,6 @@ class InputStream:
             task = self._loop.create_task(self._run_beside(self._runner, unit))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    def _is_plain(self, unit: Unit) -> bool:
-        return not unit.streamed and not self._is_async(unit.method)
 
     def _is_async(self, method: str) -> bool:
         return self._runner is not None and self._runner.service.is_async(method)
@@ -269,11 +266,13 @@ class InputStream:
                 self.output.settle(one.call)
         for one, outcome in zip(unit.members, replies, strict=True):
             self.answers.answer(one.packet, one.message.header, outcome)
-        keys = [(one.packet.number, one.packet.extra) for one in unit.members]
         with self._order:  # not before the replies have left
-            self._here.difference_update(keys)
-            self._answered.extend(keys)
-        self._schedule()
+            for one in unit.members:
+                key = one.packet.number, one.packet.extra
+                self._here.discard(key)
+                self._answered.append(key)
+        if self._waiting or self._on_empty is not None:
+            self._schedule()
 
 
 def _run(runner: Runner, messages: Messages, method: str, *, batched: bool) -> list[Reply]:

@@ -23,6 +23,7 @@ from modal_nb.container.memory_kills import MemoryNotes
 from modal_nb.container.output import Output, looks
 from modal_nb.container.passing import passing
 from modal_nb.container.printing import install
+from modal_nb.container.rehearsal import Rehearsal
 from modal_nb.container.surroundings import Surroundings
 from modal_nb.protocol.call_log import CallFiles
 from modal_nb.protocol.codec import Codec, Frame, Message
@@ -100,6 +101,8 @@ class Container:
         self._drained = asyncio.Event()
         self._stream: InputStream | None = None
         self._runner: asyncio.Runner | None = None
+        self._rehearse = Rehearsal()
+        self._notes = MemoryNotes()
         #: where what user code shows leaves
         self.output = Output(self._codec)
         self._log = CallLog()
@@ -131,8 +134,7 @@ class Container:
         """In a process that waits to be told which container it is: what every one does first is done by then."""
         self._runner = asyncio.Runner()
         self._runner.get_loop()
-        codec = Codec(b"warm", "warm")
-        codec.open(codec.pack("hello_request", Hello(role="call", pid=0).content()))
+        self._rehearse()
 
     def run(self, life: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         """``context``: what hooks have left in a process that this one is a fork of."""
@@ -160,15 +162,17 @@ class Container:
             self.report(stream.say, failure)
             return START_FAILED
         stream.serve(runner, slots, frozenset(made.message.content.get("batched", ())))
-        ControlStream(
+        control = ControlStream(
             self.connect("control"),
             cancel=stream.cancel,
             recall=stream.give_back,
             more=stream.streams.allow,
             drain=partial(_drain, asyncio.get_running_loop(), stream, self._drained),
             tell=self.surroundings.told,
-        ).start()
+        )
         stream.say(Kind.READY)
+        control.start()
+        self._notes.begin()
         await self._until_told(stream)
         for error in await made.service.stop():
             log.error("an exit hook failed", exc_info=error)
@@ -188,7 +192,7 @@ class Container:
             output=self.output,
         )
         guests = Guests(service, attachment.shell, runner.cancel)
-        process.on_failure = Failures(MemoryNotes(), guests.failed)
+        process.on_failure = Failures(self._notes, guests.failed)
         attachment.listen(asyncio.get_running_loop())
         await service.start()
         self.output.end_start()

@@ -45,14 +45,17 @@ class MemoryKills:
 class MemoryNotes:
     """Tells with a failure that the system killed for memory: a child that ended by itself would be a riddle."""
 
-    def __init__(self) -> None:
+    _kills: MemoryKills | None = None
+
+    def begin(self) -> None:
+        """Kills count from here on."""
         self._kills = MemoryKills()
 
     def __call__(self, error: BaseException) -> None:
         """Add a note to ``error`` if there were kills since the last failure, or since the start."""
-        kills = self._kills.recent()
+        kills = self._kills.recent() if self._kills else 0
         if kills:
-            self._kills = MemoryKills()
+            self.begin()
             error.add_note(
                 f"Memory ran out: since the last failure here the system killed {kills} process(es) for it, perhaps a "
                 "child process of this container. Give it less to do at a time."

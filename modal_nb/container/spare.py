@@ -91,10 +91,10 @@ def _guard(guard: Guard, log: LogKeeper, kernel: int, tie: socket.socket, orders
     try:
         with socket.socket(fileno=given[0]) as asked:
             data = receive_request(asked)
-            request = decode_request(data)
-            log.open(request.log)
             with os.fdopen(orders, "wb", buffering=0) as pipe:
                 pipe.write(data)
+            request = decode_request(data)
+            log.open(request.log)
             launch = decode_launch(request.launch.encode())
             lease = hold_lease(launch.socket, launch.container, launch.token, namespaced=True)
             me = os.pidfd_open(os.getpid())

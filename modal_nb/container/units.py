@@ -21,19 +21,17 @@ class Waiting(NamedTuple):
         return str(self.message.content.get("call"))
 
 
-class Unit(NamedTuple):
+class Unit:
     """What takes one slot: one message, or the messages of a batch."""
 
-    members: list[Waiting]
-    batched: bool
+    __slots__ = ("batched", "members", "method", "streamed")
 
-    @property
-    def method(self) -> str:
-        return str(self.members[0].message.content.get("method"))
-
-    @property
-    def streamed(self) -> bool:
-        return bool(self.members[0].message.content.get("stream"))
+    def __init__(self, members: list[Waiting], *, batched: bool) -> None:
+        self.members = members
+        self.batched = batched
+        said = members[0].message.content
+        self.method = str(said.get("method"))
+        self.streamed = bool(said.get("stream"))
 
     def messages(self) -> list[tuple[Ticket, list[Frame]]]:
         return [(one.ticket, one.message.buffers) for one in self.members]

@@ -6,6 +6,7 @@ and an empty key is refused, because ``Session`` takes it for "unsigned".
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import itertools
 import time
@@ -58,6 +59,8 @@ class Codec:
         if not key:
             raise ValueError("a message key must not be empty: an empty key would mean unsigned messages")
         self.key, self._session, self._count = key, session, itertools.count()
+        self._begin = b'{"msg_id":"%b_' % session.encode()
+        self._inner, self._outer = _padded(key)
         self._ends.clear()
 
     def pack(
@@ -83,7 +86,10 @@ class Codec:
         return Message(bytes(header), content, list(frames[FIXED_FRAMES:]))
 
     def _sign(self, *parts: Frame) -> bytes:
-        return hmac.digest(self.key, b"".join(parts), "sha256").hex().encode()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(b"".join(parts))
+        outer.update(inner.digest())
+        return outer.hexdigest().encode()
 
     def _header(self, msg_type: str) -> bytes:
         now = time.monotonic()
@@ -93,7 +99,7 @@ class Codec:
         end = self._ends.get(msg_type)
         if end is None:
             end = self._ends[msg_type] = self._header_end(msg_type)
-        return b'{"msg_id":"%b_%d%b' % (self._session.encode(), next(self._count), end)
+        return b"%b%d%b" % (self._begin, next(self._count), end)
 
     def _header_end(self, msg_type: str) -> bytes:
         rest = {
@@ -105,3 +111,13 @@ class Codec:
         }
         # the template ends the msg_id string, then goes on with the rest of the object
         return b'",' + _encode(rest)[1:]
+
+
+_BLOCK = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+def _padded(key: bytes) -> tuple[Any, Any]:
+    """The two hashes of HMAC-SHA256, begun with the key: to copy them takes half the time of ``hmac.digest``."""
+    whole = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return hashlib.sha256(whole.translate(_INNER)), hashlib.sha256(whole.translate(_OUTER))

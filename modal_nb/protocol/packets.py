@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modal_nb.protocol.codec import Frame, MessageRefused
 from modal_nb.protocol.kinds import Kind
+from modal_nb.protocol.leases import Lent
 
 #: magic, version, kind, number, parent, extra, first, count, flags, frames, seconds, size of the body
 PREFIX = struct.Struct("<2sBBQQIHHHHfQ")
@@ -21,6 +22,8 @@ HELLO_LIMIT = 64 * 1024
 PAYLOAD_BOUND = 2 * 1024**3
 #: what a message may hold beside the one input that is as large as may be: its small neighbours, a class, tracebacks
 _BESIDE = 32 * 1024**2
+#: bytes of a body that is cheaply copied
+_SMALL = 16 * 1024
 _LENGTHS = {n: struct.Struct(f"<{n}Q") for n in range(64)}
 
 
@@ -42,17 +45,17 @@ class Packet:
 
     def frames(self) -> list[Frame]:
         """Cut the body into the frames of the message. Raises MessageRefused."""
-        table = _lengths(self.parts)
-        if len(self.body) < table.size:
+        table, body = _lengths(self.parts), self.body
+        if len(body) < table.size:
             raise MessageRefused("the length table is cut short")
-        view = memoryview(self.body)
-        sizes = table.unpack_from(view)
+        # to cut a copy out of few bytes takes less time than to make a view
+        whole = body if type(body) is bytes and len(body) < _SMALL else memoryview(body)
         at = table.size
         frames: list[Frame] = []
-        for size in sizes:
-            frames.append(view[at : at + size])
+        for size in table.unpack_from(body):
+            frames.append(whole[at : at + size])
             at += size
-        if at != len(view):
+        if at != len(whole):
             raise MessageRefused("the frames do not fill the body")
         return frames
 
@@ -72,13 +75,26 @@ def _lengths(n: int) -> struct.Struct:
 
 def body_of(frames: Sequence[Frame]) -> list[Frame]:
     """The pieces of a body: length table, then the frames."""
-    sizes = [frame.nbytes if isinstance(frame, memoryview) else len(frame) for frame in frames]
-    return [_lengths(len(frames)).pack(*sizes), *frames]
+    return [_lengths(len(frames)).pack(*_sizes(frames)), *frames]
+
+
+def joined(frames: Sequence[Frame]) -> tuple[list[Frame], int]:
+    """The pieces of a body and its bytes; a small one is one piece."""
+    sizes = _sizes(frames)
+    table = _lengths(len(sizes)).pack(*sizes)
+    size = len(table) + sum(sizes)
+    if size < _SMALL and type(frames[-1]) is not Lent:
+        return [b"".join((table, *frames))], size
+    return [table, *frames], size
 
 
 def size_of(body: Sequence[Frame]) -> int:
     """Bytes of a body given as pieces."""
-    return sum(piece.nbytes if isinstance(piece, memoryview) else len(piece) for piece in body)
+    return sum(_sizes(body))
+
+
+def _sizes(pieces: Sequence[Frame]) -> list[int]:
+    return [piece.nbytes if type(piece) is memoryview else len(piece) for piece in pieces]
 
 
 def prefix(
@@ -102,5 +118,6 @@ def prefix(
 
 def packet(kind: Kind, frames: Sequence[Frame] = (), **fields: float) -> list[Frame]:
     """The pieces of a whole packet made of ``frames``; ``fields`` as in ``prefix``."""
-    body = body_of(frames)
-    return [prefix(kind, size_of(body), parts=len(frames), **fields), *body]  # type: ignore[arg-type]
+    sizes = _sizes(frames)
+    table = _lengths(len(sizes)).pack(*sizes)
+    return [prefix(kind, len(table) + sum(sizes), parts=len(sizes), **fields), table, *frames]  # type: ignore[arg-type]

@@ -32,6 +32,7 @@ from modal_nb.protocol.packets import (
     Packet,
     body_limit,
     body_of,
+    joined,
     packet,
     prefix,
     size_of,
@@ -53,22 +54,27 @@ __all__ = [
     "Sender",
     "body_limit",
     "body_of",
+    "joined",
     "packet",
     "prefix",
     "size_of",
 ]
 
+_HEAD = PREFIX.size
 _CHUNK = 256 * 1024
 #: sendmsg takes at most IOV_MAX pieces
 _MOST_PIECES = 512
 #: below this one copy is cheaper than several pieces
 _JOIN_UNDER = 64 * 1024
 _FOLD_AT = 16
-_DONTWAIT = (socket.MSG_DONTWAIT,)
+_DONTWAIT = (int(socket.MSG_DONTWAIT),)
 _MAGICS = (MAGIC, MAGIC_LENT)
 _DESCRIPTOR = struct.Struct("i")
 #: room for what comes beside a receive
-_BESIDE_ROOM = socket.CMSG_SPACE(_DESCRIPTOR.size)
+_ROOM = (socket.CMSG_SPACE(_DESCRIPTOR.size),)
+# plain numbers: enums of flags are worked out in Python
+_CLOEXEC = (int(getattr(socket, "MSG_CMSG_CLOEXEC", 0)),)
+_CUT_SHORT = int(socket.MSG_CTRUNC)
 #: leases that may have come before their packets
 _MOST_EARLY = 64
 #: seconds until a descriptor is sent that the system would not take, because too many are on their way
@@ -77,11 +83,6 @@ CROWDED_WAIT = 0.01
 
 class ConnectionEnded(Exception):
     """The other side closed the stream."""
-
-
-def _packet(fields: tuple[Any, ...], body: Frame) -> Packet:
-    kind, number, parent, extra, first, count, flags, parts, seconds, _size = fields
-    return Packet(kind, number, parent, extra, first, count, flags, parts, seconds, body)
 
 
 class Receiver:
@@ -98,7 +99,9 @@ class Receiver:
         self._rest = b""
         #: received into again and again: a fresh buffer of this size for each receive would cost more than the receive
         self._space = memoryview(bytearray(_CHUNK))
-        self._large: tuple[tuple[Any, ...], bytearray, int] | None = None
+        #: what the last receive gave, until it is cut
+        self._kept: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
+        self._large: tuple[list[Any], bytearray, int] | None = None
         #: they come with the first byte of their packets, in the order of these
         self._leases: collections.deque[Lease] = collections.deque()
 
@@ -109,7 +112,11 @@ class Receiver:
         """
         if self._large is not None:
             return self._read_large(*self._large)
-        n = self._receive()
+        if not self._kept:
+            self.receive()
+        n, beside, flags, _ = self._kept.pop()
+        if beside or flags & _CUT_SHORT:
+            self._keep(beside)
         if not n:
             raise ConnectionEnded
         data = self._space[:n].tobytes()
@@ -118,15 +125,40 @@ class Receiver:
     def forget(self) -> None:
         """The connection has ended: let go of packets that came in part, and of leases."""
         self._rest, self._large = b"", None
+        self._kept.clear()
         self._leases.clear()
 
-    def _receive(self) -> int:
-        if not CAN_RECEIVE:
-            return self._sock.recv_into(self._space)
-        n, beside, flags, _ = self._sock.recvmsg_into((self._space,), _BESIDE_ROOM, socket.MSG_CMSG_CLOEXEC)
-        if beside or flags & socket.MSG_CTRUNC:
-            self._keep(beside)
-        return n
+    def receive(self) -> None:
+        """One receive, for ``read`` or ``only`` to look at. The C call that receives also stores how much it was:
+        whatever a signal handler raises, nothing is lost.
+        """
+        if CAN_RECEIVE:
+            self._kept.extend(map(self._sock.recvmsg_into, ((self._space,),), _ROOM, _CLOEXEC))
+        else:
+            self._kept.append((self._sock.recv_into(self._space), [], 0, None))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing came that has not been read, not even in part."""
+        return not (self._kept or self._rest or self._large or self._leases)
+
+    @property
+    def received(self) -> bool:
+        """Whether there is something for ``read`` without a receive."""
+        return bool(self._kept)
+
+    def only(self) -> Packet | None:
+        """What was received, if that is one small packet and nothing else; ``drop`` takes it out."""
+        n, beside, flags, _ = self._kept[0]
+        if n < _HEAD or beside or flags & _CUT_SHORT:
+            return None
+        magic, version, *fields, size = PREFIX.unpack_from(self._space)
+        if magic != MAGIC or version != WIRE_VERSION or size != n - _HEAD:
+            return None
+        return Packet(*fields, self._space[_HEAD:n].tobytes())
+
+    def drop(self) -> None:
+        self._kept.clear()
 
     def _keep(self, beside: list[tuple[int, int, bytes]]) -> None:
         """Descriptors that came. Where one is missing, this process may open no more: only its packet suffers."""
@@ -145,31 +177,30 @@ class Receiver:
         packets: list[Packet] = []
         at, end = 0, len(data)
         self._rest = b""
-        while end - at >= PREFIX.size:
-            fields = PREFIX.unpack_from(data, at)
-            lent, fields = fields[0] == MAGIC_LENT, self._checked(fields)
-            start, size = at + PREFIX.size, fields[-1]
+        while end - at >= _HEAD:
+            magic, version, *fields, size = PREFIX.unpack_from(data, at)
+            if magic != MAGIC or version != WIRE_VERSION or size > self.limit:
+                self._check(magic, version, size)
+            lent = magic == MAGIC_LENT
+            start = at + _HEAD
             if end - start < size:
                 if size > _CHUNK:
-                    self._begin_large(fields, data[start:], lent=lent)
+                    self._begin_large(fields, size, data[start:], lent=lent)
                     return packets
                 break
             at = start + size
             body = data[start:at]
-            packets.append(_packet(fields, self._lent(body) if lent else body))
+            packets.append(Packet(*fields, self._lent(body) if lent else body))
         self._rest = data[at:]
         return packets
 
-    def _checked(self, fields: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The fields of Packet and the size, if they may be believed."""
-        magic, version, *_, size = fields
+    def _check(self, magic: bytes, version: int, size: int) -> None:
         if magic not in _MAGICS:
             raise MessageRefused("not a packet: wrong first bytes")
         if version != WIRE_VERSION:
             raise MessageRefused(f"wire version {version}, this side speaks {WIRE_VERSION}")
         if size > self.limit:
             raise MessageRefused(f"a message of {size} bytes is over the limit of {self.limit}")
-        return fields[2:]
 
     def _lent(self, begun: bytes, size: int = 0) -> Lent:
         """The body of a packet whose lease is here, as far as it came."""
@@ -181,15 +212,15 @@ class Receiver:
             body.arrive()
         return body
 
-    def _begin_large(self, fields: tuple[Any, ...], begun: bytes, *, lent: bool) -> None:
+    def _begin_large(self, fields: list[Any], size: int, begun: bytes, *, lent: bool) -> None:
         if lent:
-            body: bytearray = self._lent(begun, fields[-1])
+            body: bytearray = self._lent(begun, size)
         else:
-            body = bytearray(fields[-1])
+            body = bytearray(size)
             body[: len(begun)] = begun
         self._large = (fields, body, len(begun))
 
-    def _read_large(self, fields: tuple[Any, ...], body: bytearray, at: int) -> list[Packet]:
+    def _read_large(self, fields: list[Any], body: bytearray, at: int) -> list[Packet]:
         n = self._sock.recv_into(memoryview(body)[at:])
         if not n:
             raise ConnectionEnded
@@ -197,7 +228,7 @@ class Receiver:
             self._large = (fields, body, at + n)
             return []
         self._large = None
-        return [_packet(fields, body)]
+        return [Packet(*fields, body)]
 
 
 class Sender:
@@ -226,7 +257,11 @@ class Sender:
             if lease:
                 pieces = (MAGIC_LENT + bytes(pieces[0][len(MAGIC) :]), *pieces[1:])
         if size_of(pieces) <= _JOIN_UNDER:
-            pieces = (b"".join(pieces),)
+            joined = memoryview(b"".join(pieces))
+            with self._lock:
+                end = self._outbox[-1][0] if self._outbox else sum(self._writes)
+                self._outbox.append((end + len(joined), joined, lease))
+            return
         with self._lock:
             end = self._outbox[-1][0] if self._outbox else sum(self._writes)
             queued = []
@@ -240,19 +275,27 @@ class Sender:
     def flush(self) -> bool:
         """Write what the socket takes now. False: it would block, something is left."""
         with self._lock:
-            while self._left():
-                batch, beside = self._batch(sum(self._writes))
+            outbox, writes = self._outbox, self._writes
+            while True:
+                done = sum(writes)
+                while outbox and outbox[0][0] <= done:
+                    outbox.popleft()
+                if not outbox:
+                    return True
+                end, view, lease = outbox[0]
+                if len(writes) > _FOLD_AT:
+                    writes[:] = [done]
                 try:
-                    if len(batch) == 1 and not beside:
-                        self._writes.extend(map(self._sock.send, batch, _DONTWAIT))
+                    if len(outbox) == 1 and lease is None and end - len(view) >= done:
+                        writes.extend(map(self._sock.send, (view,), _DONTWAIT))
                     else:
-                        self._writes.extend(map(self._sock.sendmsg, (batch,), (beside,), _DONTWAIT))
+                        batch, beside = self._batch(done)
+                        writes.extend(map(self._sock.sendmsg, (batch,), (beside,), _DONTWAIT))
                 except OSError as error:
                     self.crowded = error.errno == errno.ETOOMANYREFS
                     if self.crowded or isinstance(error, BlockingIOError | InterruptedError):
                         return False
                     raise
-            return True
 
     def _batch(self, done: int) -> tuple[list[memoryview], list[tuple[int, int, bytes]]]:
         """What one call is to write from there on, and what goes beside it: a lease begins a call."""
@@ -285,13 +328,3 @@ class Sender:
         """The connection has ended: let go of what was not written, and of leases."""
         with self._lock:
             self._outbox.clear()
-
-    def _left(self) -> bool:
-        """Forget what is written; is anything left?"""
-        done = sum(self._writes)
-        outbox = self._outbox
-        while outbox and outbox[0][0] <= done:
-            outbox.popleft()
-        if len(self._writes) > _FOLD_AT:
-            self._writes[:] = [done]
-        return bool(outbox)

@@ -13,15 +13,20 @@ import contextlib
 import signal
 import threading
 import types
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from modal_nb.exception import InputCancellation
-from modal_nb.runtime import loops, reply
+from modal_nb.runtime import context, loops, reply
 from modal_nb.runtime.canceller import Canceller
 from modal_nb.runtime.context import process
+from modal_nb.runtime.payload import LONG, WEIGHTLESS
+from modal_nb.runtime.reply import ChunkReply
 from modal_nb.runtime.threads import Threads
-from modal_nb.runtime.tickets import Endable
+from modal_nb.runtime.tickets import Endable, Ticket
+
+#: bytes of results that a chunk may be full of and stay small
+_SHORT = 4096
 
 
 class Arms:
@@ -107,6 +112,54 @@ class Arms:
         except BaseException as error:  # noqa: BLE001 - sys.exit in user code is a failure of this input
             return reply.ERROR, error
 
+    def run_rows(
+        self,
+        ticket: Ticket,
+        call: Callable[..., Any],
+        rows: Sequence[tuple[Any, ...]],
+        chunk: ChunkReply,
+    ) -> tuple[str, Any] | None:
+        """``run_armed`` for the inputs that are left of a chunk, one after the other; their results go into ``chunk``.
+
+        None: all are begun, or what is left was given back or cancelled. Else what the newest input came to, which the
+        caller must see to: a failure, or a result that is not plain and small.
+        """
+        armed = ticket if threading.get_ident() == self._main else None
+        add, name, name_input = chunk.entries.append, ticket.chunk_name, context.name_input
+        short = _SHORT if process.payload_bound is None else min(_SHORT, process.payload_bound)
+        try:
+            for index in ticket.rest:
+                ticket.next = index + 1
+                if process.follows:
+                    context.serve_next((name, index))
+                else:
+                    name_input((name, index))
+                try:
+                    if armed is not None:
+                        self._armed = armed
+                    if ticket.cancelled:
+                        ticket.next = index
+                        return None
+                    value = call(*rows[index])
+                finally:
+                    if armed is not None:
+                        self._armed = None  # from here on the outcome is decided
+                kind = type(value)
+                if kind in WEIGHTLESS:
+                    add(value)
+                elif kind in LONG and len(value) <= short:
+                    add(value)
+                    chunk.weight += len(value)
+                else:
+                    return reply.OK, value
+        except InputCancellation as error:
+            return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
+        except KeyboardInterrupt as error:
+            return reply.INTERRUPTED, error
+        except BaseException as error:  # noqa: BLE001 - as in run_armed
+            return reply.ERROR, error
+        return None
+
     async def run_task(self, ticket: Endable, code: Coroutine[Any, Any, tuple[str, Any]]) -> tuple[str, Any]:
         """``run_armed`` for a coroutine, which gives (outcome, value) itself."""
         task = asyncio.get_running_loop().create_task(code)
@@ -151,9 +204,9 @@ def _settle(future: asyncio.Future[Any], result: Any) -> None:
 
 
 #: where nothing may be raised, as it would escape
-_OWN_FRAME = Arms.run_armed.__code__
+_OWN_FRAMES = (Arms.run_armed.__code__, Arms.run_rows.__code__)
 
 
 def _may_raise_in(frame: types.FrameType | None) -> bool:
     """Not in our own frame, where it would escape, and not inside the debugger."""
-    return frame is not None and frame.f_code is not _OWN_FRAME and "pydevd" not in frame.f_code.co_filename
+    return frame is not None and frame.f_code not in _OWN_FRAMES and "pydevd" not in frame.f_code.co_filename

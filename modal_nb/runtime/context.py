@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from modal_nb.exception import InvalidError
 
-_input_id: ContextVar[str | None] = ContextVar("modal_nb_input_id", default=None)
+_input_id: ContextVar[Name] = ContextVar("modal_nb_input_id", default=None)
 #: the supervisor's number of the input; 0: none
 _input_number: ContextVar[int] = ContextVar("modal_nb_input_number", default=0)
 #: the numbers of all that is served now, on whatever thread
@@ -24,6 +24,12 @@ _together: ContextVar[tuple[str, ...]] = ContextVar("modal_nb_together", default
 _calls: dict[int, tuple[str, ...] | str | None] = {}
 #: number -> the numbers of all that run with it, in batches
 _batches: dict[int, tuple[int, ...]] = {}
+
+
+#: of an input, or what gives it when it is asked for: most code never asks
+Name = str | tuple[Callable[[int], str], int] | None
+#: for who has looked at ``Process.follows`` since the input before
+name_input = _input_id.set
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class Process:
         #: called at the end of each input, where it ran and as its code; never raise
         self.at_end: list[Callable[[], None]] = []
 
+    @property
+    def follows(self) -> bool:
+        """Whether something is to be done at the end of an input."""
+        return bool(self.at_end or self.printed)
+
     def enter_container(self, container_id: str) -> None:
         """The container's main calls this once, before the user's class is loaded."""
         self._container_id = container_id
@@ -125,7 +136,8 @@ def interact() -> None:
 
 def current_input_id() -> str | None:
     """The id of the input that this code serves; None outside of one."""
-    return _input_id.get()
+    name = _input_id.get()
+    return name[0](name[1]) if type(name) is tuple else name  # type: ignore[return-value]
 
 
 def current_function_call_id() -> str | None:
@@ -179,30 +191,40 @@ def together(function_call_ids: tuple[str, ...], numbers: tuple[int, ...]) -> It
         _together.reset(before)
 
 
-@contextmanager
-def serving(input_id: str | None, function_call_id: str | None, number: int = 0) -> Iterator[None]:
-    """The runner wraps the serving of one message in this."""
-    before = _input_number.set(number)
-    call = _function_call_id.set(function_call_id)
-    name = _input_id.set(input_id)
-    if number:
-        _served.append(number)
-        _calls[number] = _together.get() or function_call_id
-    try:
-        yield
-    finally:
-        _ended()
+class serving:  # noqa: N801 - read as what it does, as other context managers are
+    """The runner wraps the serving of one message in this. A class, because it is on the way of every call."""
+
+    __slots__ = ("_call", "_names", "_number")
+
+    def __init__(self, input_id: str | None, function_call_id: str | None, number: int = 0) -> None:
+        self._names = input_id, function_call_id
+        self._number = number
+
+    def __enter__(self) -> None:
+        input_id, call = self._names
+        number = self._number
+        self._call = _input_number.set(number), _function_call_id.set(call), _input_id.set(input_id)
+        if number:
+            _served.append(number)
+            _calls[number] = _together.get() or call
+
+    def __exit__(self, *_: object) -> None:
+        if process.follows:
+            _ended()
+        number = self._number
         if number:
             _served.remove(number)
             _calls.pop(number, None)
+        before, call, name = self._call
         _input_id.reset(name)
         _function_call_id.reset(call)
         _input_number.reset(before)
 
 
-def serve_next(input_id: str) -> None:
+def serve_next(input_id: Name) -> None:
     """The runner calls this inside ``serving`` for each further input of a chunk."""
-    _ended()
+    if process.follows:
+        _ended()
     _input_id.set(input_id)
 
 
@@ -211,7 +233,7 @@ def _ended() -> None:
     for act in process.at_end:
         act()
     if process.printed:
-        process.on_printed_end(_input_id.get())
+        process.on_printed_end(current_input_id())
 
 
 def go_on() -> None:

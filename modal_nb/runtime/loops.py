@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
-@contextmanager
-def out_of_sight(running: asyncio.AbstractEventLoop | None = None) -> Iterator[None]:
+class out_of_sight:  # noqa: N801 - read as what it does, as other context managers are
     """Within this block ``running`` counts as the running loop; None: none runs, so that ``asyncio.run`` works.
 
-    ``_set_running_loop`` is documented for those who implement loops; there is no other way.
+    ``_set_running_loop`` is documented for those who implement loops; there is no other way. A class, because it is on
+    the way of every call.
     """
-    hidden = asyncio._get_running_loop()  # noqa: SLF001
-    asyncio._set_running_loop(running)  # noqa: SLF001
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(hidden)  # noqa: SLF001
+
+    __slots__ = ("_hidden", "_running")
+
+    def __init__(self, running: asyncio.AbstractEventLoop | None = None) -> None:
+        self._running = running
+
+    def __enter__(self) -> None:
+        self._hidden = asyncio._get_running_loop()  # noqa: SLF001
+        asyncio._set_running_loop(self._running)  # noqa: SLF001
+
+    def __exit__(self, *_: object) -> None:
+        asyncio._set_running_loop(self._hidden)  # noqa: SLF001

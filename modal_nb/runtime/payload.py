@@ -161,16 +161,18 @@ def pack(value: Any, *, what: str = "value") -> Any:
 
 
 #: values whose size is their length, more or less
-_LONG: frozenset[type] = frozenset({str, bytes})
+LONG: frozenset[type] = frozenset({str, bytes})
+#: those that take next to no room
+WEIGHTLESS = SCALARS - LONG
 
 
 def weight(entry: Any) -> int:
     """How many bytes a packed value takes, roughly; numbers count nothing."""
     kind = type(entry)
-    if kind in _LONG:
+    if kind in LONG:
         return len(entry)
     if kind is tuple:
-        return sum([len(value) for value in entry if type(value) in _LONG])
+        return sum([len(value) for value in entry if type(value) in LONG])
     return sum([memoryview(frame).nbytes for frame in entry.frames]) if kind is Packed else 0
 
 
@@ -180,6 +182,8 @@ def join_chunk(entries: Sequence[Any]) -> list[Frame]:
     Frame 0 holds the scalars and a table index -> (start, stop, first buffer, last buffer) into the joined
     pickles of frame 1 and the buffers behind it.
     """
+    if Packed not in set(map(type, entries)):
+        return [_CHUNK + pickle.dumps((list(entries), {}), PROTOCOL)]
     flat: list[Any] = []
     table: dict[int, tuple[int, int, int, int]] = {}
     pickles: list[Frame] = []
@@ -272,6 +276,11 @@ class Inputs:
     @property
     def many(self) -> bool:
         return self._chunk is not None
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]] | None:
+        """The arguments of all inputs of a chunk, where all are plain and none has a name."""
+        return self._chunk.scalars if self._chunk is not None and self._chunk.is_flat else None
 
     def __getitem__(self, index: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of one input. Errors: as ``loads``; IndexError behind the last."""

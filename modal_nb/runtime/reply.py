@@ -89,12 +89,18 @@ def read_reply(
     return [(False, failures.load_failure(content, frames)) for _ in range(count)]
 
 
+def read_values(outcome: str, content: dict[str, Any], frames: Sequence[Frame]) -> list[Any] | None:
+    """The values of a chunk where all inputs succeeded and all values are plain; None where it is not so."""
+    if outcome != OK or not frames or not is_chunk(frames) or content.get("failures"):
+        return None
+    chunk = Chunk(frames)
+    return chunk.scalars if chunk.is_flat else None
+
+
 def _read_chunk(content: dict[str, Any], frames: Sequence[Frame]) -> list[tuple[bool, Any]]:
     failed = content.get("failures")
     at = content["failures_at"] if failed else len(frames)
     chunk = Chunk(frames[:at])
-    if not failed and chunk.is_flat:
-        return [(True, value) for value in chunk.scalars]
     answers = [_load_entry(chunk, index) for index in range(len(chunk))]
     for index, place in (failed or {}).items():
         start, stop = place["at"]

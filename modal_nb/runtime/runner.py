@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from modal_nb.runtime import context, loops, reply
 from modal_nb.runtime.arms import Arms
@@ -21,6 +22,7 @@ from modal_nb.runtime.attempt import (
     guarded,
     not_begun,
     open_message,
+    packed,
     refuse,
     single,
     tried_again,
@@ -133,14 +135,28 @@ class Runner:
         index = ticket.begin_next()
         if index is None:
             return not_begun(ticket)
-        context.serve_next(ticket.name_of(index, many=False))
+        context.serve_next((ticket.single_name, index))
         return single(*self.arms.run_armed(ticket, call_user, bound, inputs, index), told=self._told)
 
     def _run_chunk(self, ticket: Ticket, bound: BoundMethod, inputs: Inputs) -> Reply:
         chunk = ChunkReply()
+        if (rows := inputs.rows) is not None:
+            return self._run_rows(ticket, bound, rows, chunk)
         while (index := ticket.begin_next()) is not None:
-            context.serve_next(ticket.name_of(index, many=True))
+            context.serve_next((ticket.chunk_name, index))
             outcome, value = self.arms.run_armed(ticket, call_user, bound, inputs, index)
+            if (last := self._collected(ticket, chunk, outcome, value)) is not None:
+                return last
+        return end_of_chunk(ticket, chunk, self._told)
+
+    def _run_rows(
+        self, ticket: Ticket, bound: BoundMethod, rows: Sequence[tuple[Any, ...]], chunk: ChunkReply
+    ) -> Reply:
+        """Plain arguments, and as long as they are plain the results, too: the quick way of most chunks."""
+        while (ended := self.arms.run_rows(ticket, bound.call, rows, chunk)) is not None:
+            outcome, value = ended
+            if outcome == reply.OK:
+                outcome, value = self.arms.run_armed(ticket, packed, bound, value)
             if (last := self._collected(ticket, chunk, outcome, value)) is not None:
                 return last
         return end_of_chunk(ticket, chunk, self._told)

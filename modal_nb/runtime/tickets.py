@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 
@@ -31,7 +30,6 @@ class Ticket:
     """A message of inputs from its arrival to its reply. Made and ended by a Runner."""
 
     __slots__ = (
-        "_lock",
         "base",
         "batch",
         "call_id",
@@ -41,6 +39,7 @@ class Ticket:
         "first",
         "input_id",
         "next",
+        "rest",
         "stop_at",
         "task",
         "wake",
@@ -58,6 +57,8 @@ class Ticket:
         #: index in the message of the next input to begin, and of the first that may not be begun
         self.next = first
         self.stop_at = first + count
+        #: the indexes that are not begun: to take one, and to take all, is one step for all threads
+        self.rest: Iterator[int] = iter(range(first, first + count))
         self.cancelled = False
         self.done = False
         #: what its code is ended by, where it runs together with others
@@ -66,34 +67,33 @@ class Ticket:
         self.task: asyncio.Task[Any] | None = None
         #: ends the wait of a plain generator for its reader; any thread may call it
         self.wake: Callable[[], None] | None = None
-        self._lock = threading.Lock()
 
     def begin_next(self) -> int | None:
         """The index of the input to run now, or None if there is none: all run, recalled, or cancelled."""
-        with self._lock:
-            if self.next >= self.stop_at or self.cancelled:
-                return None
-            self.next += 1
-            return self.next - 1
+        if self.cancelled:
+            return None
+        index = next(self.rest, None)
+        if index is not None:
+            self.next = index + 1
+        return index
 
     def give_back(self) -> int | None:
         """Freeze: how many inputs were begun and stay here; the others will not be. None if all are begun."""
-        with self._lock:
-            if self.done or self.next >= self.stop_at:
-                return None
-            self.stop_at = self.next
-            return self.next - self.first
+        left = None if self.done else list(self.rest)
+        if not left:
+            return None
+        self.stop_at = left[0]
+        return self.stop_at - self.first
 
     def take_back(self) -> None:
         """The input that was begun last has failed and is to be run again: it and all behind it go back."""
-        with self._lock:
-            self.next -= 1
-            self.stop_at = self.next
+        list(self.rest)
+        self.next -= 1
+        self.stop_at = self.next
 
     def finish(self) -> None:
-        with self._lock:
-            self.done = True
-            self.task = self.wake = None
+        self.done = True
+        self.task = self.wake = None
 
     @property
     def number(self) -> int:
@@ -112,6 +112,12 @@ class Ticket:
     def returned(self) -> bool:
         """Whether all of it was given back before anything was begun."""
         return self.stop_at <= self.first
+
+    def single_name(self, index: int) -> str:
+        return self.name_of(index, many=False)
+
+    def chunk_name(self, index: int) -> str:
+        return self.name_of(index, many=True)
 
     def name_of(self, index: int, *, many: bool) -> str:
         """The input id that user code sees: of the function call where it is known, so that the caller knows it too."""

@@ -24,23 +24,13 @@ class Demand:
 
 def desired_containers(demand: Demand) -> int:
     """Containers that the pool should have now; those that start count as had."""
-    return _capped(demand, max(demand.settings.min_containers, _at_work(demand)))
-
-
-def _at_work(demand: Demand) -> int:
-    """What is pinned starts nothing by itself; but what comes beside it needs others."""
-    number = _for_load(demand) + _buffer(demand)
-    return number + demand.pinned if number else 0
-
-
-def _for_load(demand: Demand) -> int:
-    return -(-demand.load // demand.target_inputs)
-
-
-def _buffer(demand: Demand) -> int:
-    return demand.settings.buffer_containers if demand.active else 0
-
-
-def _capped(demand: Demand, number: int) -> int:
-    cap = demand.settings.max_containers
-    return number if cap is None else min(number, cap)
+    settings = demand.settings
+    number = -(-demand.load // demand.target_inputs)
+    if demand.active:
+        number += settings.buffer_containers
+    if number:  # what is pinned starts nothing by itself; but what comes beside it needs others
+        number += demand.pinned
+    if number < settings.min_containers:
+        number = settings.min_containers
+    cap = settings.max_containers
+    return number if cap is None or number < cap else cap

@@ -98,7 +98,12 @@ class Container:
 
     def next_time(self) -> float:
         """The earliest moment at which something is due here."""
-        due = min(self.start_deadline, self.stop_deadline)
+        due = self.start_deadline
+        if self.stop_deadline < due:
+            due = self.stop_deadline
         for input in self.held.values():
-            due = min(due, input.deadline, input.recall_at)
+            if input.deadline < due:
+                due = input.deadline
+            if input.recall_at < due:
+                due = input.recall_at
         return due

@@ -161,10 +161,12 @@ class Pool:
 
     def wanted(self, now: float) -> int:
         """Containers to launch now, if the machine has room."""
+        cap = self.settings.max_containers
+        if cap is not None and self.had >= cap:
+            return 0
         if self.closing or self.starts_held(now) or (self.lingering and not self.queue.backlog):
             return 0
         wanted = self.desired(now) - self.serving
-        cap = self.settings.max_containers
         return wanted if cap is None else min(wanted, cap - self.had)
 
     def counted(self) -> int:

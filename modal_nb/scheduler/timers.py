@@ -31,6 +31,10 @@ def fire(ledger: Ledger, subject: Timed, now: float) -> None:
 def _container(ledger: Ledger, container: Container, now: float) -> None:
     if container.killed:
         return
+    due = container.next_time()
+    if due > now:  # most often: what it was armed for has ended long ago
+        ledger.deadlines.arm(container, due)
+        return
     if container.start_deadline <= now:
         _too_slow_to_start(ledger, container, now)
     elif container.stop_deadline <= now:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import logging.handlers
 import os
@@ -194,6 +195,9 @@ async def _serve(settings: Settings, honoured: frozenset[str], ready: int) -> No
     await asyncio.wait(
         [serving, asyncio.ensure_future(supervisor.serves.wait())], return_when=asyncio.FIRST_COMPLETED
     )
+    # what is here now stays: collections need not look through it again and again, which callers would wait for
+    gc.collect()
+    gc.freeze()
     if ready >= 0:
         os.write(ready, b"1")
         os.close(ready)

@@ -46,6 +46,8 @@ class Link:
         #: until it has said hello: the timer that closes it
         self.patience: asyncio.TimerHandle | None = None
         self.open = True
+        #: the loop is to tell when the socket takes more
+        self._waits = False
 
     def send(self, pieces: list[Frame]) -> None:
         """Queue a packet for this turn's write."""
@@ -88,10 +90,12 @@ class Link:
         except OSError:
             self.close()
             return
-        if done or self.sender.crowded:
-            loop.remove_writer(self.sock)
-        else:
+        waits = not (done or self.sender.crowded)
+        if waits:
             loop.add_writer(self.sock, self.write)
+        elif self._waits:
+            loop.remove_writer(self.sock)
+        self._waits = waits
         if not done and self.sender.crowded:
             loop.call_later(CROWDED_WAIT, self.write)
 

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from benchmarks import picture, rounds, table
+from benchmarks import document, picture, rounds, table
 from benchmarks.peers.peer import PEERS, in_window
 from benchmarks.work import BATCH_SIZES, Model, some_rows
 
@@ -30,7 +30,7 @@ def test_batches_are_measured_against_the_faster_serve_of_the_round_with_the_sam
 
 
 def test_the_table_of_batches_has_two_columns_for_each_size():
-    text = table.document([figures(600, 100, 200)], "D", "setting")
+    text = document.document([figures(600, 100, 200)], "D", "setting")
     (row,) = [line for line in text.splitlines() if line.startswith(f"| {OURS} |")]
     assert row.count("3.00 (3.00 to 3.00)") == len(BATCH_SIZES)
     assert row.endswith("| 38,400 |")
@@ -39,7 +39,7 @@ def test_the_table_of_batches_has_two_columns_for_each_size():
 
 
 def test_concurrent_calls_are_measured_against_serve_too():
-    text = table.document([figures(600, 100, 200)], "E", "setting")
+    text = document.document([figures(600, 100, 200)], "E", "setting")
     assert f"| {OURS} | 6.00 (6.00 to 6.00) | 600 |" in text
 
 

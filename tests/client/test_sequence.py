@@ -12,7 +12,7 @@ def give(sequencer: Sequencer, pieces: list[tuple[int, int]]) -> list[int]:
     given_out = []
     for first, count in pieces:
         answers = [(True, index) for index in range(first, first + count)]
-        given_out += [value for _, value in sequencer.accept(first, answers)]
+        given_out += [value for piece in sequencer.accept(first, answers) for _, value in piece]
     return given_out
 
 
@@ -30,6 +30,18 @@ def arrivals(draw):
 def test_in_order_whatever_the_order_of_arrival(case):
     total, pieces = case
     assert give(Sequencer(ordered=True), pieces) == list(range(total))
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=30), st.booleans())
+def test_pieces_that_overlap_give_each_once(pieces, ordered):
+    """A chunk may be cut in other places when it is sent again."""
+    sequencer = Sequencer(ordered=ordered)
+
+    got = give(sequencer, [*pieces, (0, 30)])
+
+    assert sorted(got) == list(range(30))
+    assert got == sorted(got) or not ordered
+    assert sequencer.given == 30
 
 
 @given(arrivals())

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.e2e.home import until
 from tests.e2e.notebook import CellFailed, Notebook
 
 APP = """
@@ -217,15 +218,12 @@ def test_a_class_that_is_defined_anew_is_followed(notebook):
         report = front.hello()
         return sorted(p["state"] for p in report["pools"] if p["parameters"] == "trees=5")
 
-    assert states() == ["retired", "running"]
+    until(lambda: states() == ["retired", "running"])
     notebook.run("busy.get()")
-    deadline = time.monotonic() + 30
-    while states() != ["running"] and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert states() == ["running"]
+    until(lambda: states() == ["running"])
     # the cell that makes the app is run again, too: a new app of the same name
     notebook.run(DEFINE + "Forest(trees=5).vote.remote(1)")
-    assert states() == ["running", "running"]
+    until(lambda: states() == ["running", "running"])
 
 
 # -- which panels live ---------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,3 +103,10 @@ def test_an_empty_key_is_refused_because_it_would_mean_unsigned():
 def test_ids_of_messages_differ():
     codec = Codec(KEY, "s1")
     assert codec.pack("a", {})[2] != codec.pack("a", {})[2]
+
+
+@given(key=st.binary(min_size=1, max_size=200), content=contents)
+def test_signatures_are_those_of_hmac_whatever_the_length_of_the_key(key, content):
+    _, signature, *signed = Codec(key, "s1").pack("call_request", content)
+
+    assert signature == hmac.digest(key, b"".join(signed), "sha256").hex().encode()
