@@ -231,5 +231,7 @@ def test_many_calls_leave_no_descriptor_in_any_process(home):
         before = [descriptors(pid) - lent_through(pid) for pid in processes]
         assert len(list(large.same.map([numbered(MIB)] * 200))) == 200
         until(lambda: segments.ours().lent() == 0 and lent_by(processes[1]) == 0)
-        assert [descriptors(pid) - lent_through(pid) for pid in processes] == before
+        after = [descriptors(pid) - lent_through(pid) for pid in processes]
+        # fewer, where what was asked of the supervisor before had not hung up yet
+        assert all(now <= then for now, then in zip(after, before, strict=True))
         assert lent_through(processes[0]) == 0
