@@ -89,7 +89,8 @@ class Codec:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(b"".join(parts))
         outer.update(inner.digest())
-        return outer.hexdigest().encode()
+        signature: str = outer.hexdigest()
+        return signature.encode()
 
     def _header(self, msg_type: str) -> bytes:
         now = time.monotonic()
