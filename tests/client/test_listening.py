@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import signal
 import socket
 import threading
 from collections import deque
+from functools import partial
 
 import pytest
 
 from modal_nb.client import listening
+from modal_nb.client.interrupts import or_undo
 from modal_nb.client.listening import CAN_LEAD, Listening
 from modal_nb.protocol.stream import ConnectionEnded, Kind, Receiver, Sender, packet
 
@@ -71,29 +73,37 @@ def pair():
     pair.close()
 
 
+def lead(pair: Pair, who: Waits, *numbers: int):
+    """Read as a caller; the other side speaks once it leads."""
+
+    def say() -> None:
+        while pair.listening._leader is not who:  # there is no other sign of it
+            pass
+        pair.say(*numbers)
+
+    speaker = threading.Thread(target=say)
+    speaker.start()
+    one = pair.listening.receive(who)
+    speaker.join()
+    return one
+
+
 def test_a_caller_reads_its_own_packet(pair):
     who = Waits()
-    pair.say(7)
 
-    one = lead_until(pair, who)
-
-    assert one is not None
-    assert one.number == 7
-    assert not pair.numbers
-
-
-def lead_until(pair: Pair, who: Waits):
-    one = pair.listening.receive(who)
-    if one is not None:
-        pair.listening.take()
+    one = lead(pair, who, 7)
+    pair.listening.take()
     pair.listening.leave(who)
-    return one
+
+    assert one.number == 7
+    pair.say(8)
+    assert pair.came.acquire(timeout=10)
+    assert list(pair.numbers) == [8]
 
 
 def test_what_a_caller_leaves_goes_to_the_thread(pair):
     who = Waits()
-    pair.say(7)
-    assert pair.listening.receive(who) is not None  # and does not take it
+    assert lead(pair, who, 7) is not None  # and does not take it
 
     pair.listening.leave(who)
 
@@ -103,9 +113,8 @@ def test_what_a_caller_leaves_goes_to_the_thread(pair):
 
 def test_several_packets_go_to_the_thread_in_order(pair):
     who = Waits()
-    pair.say(1, 2, 3)
 
-    assert pair.listening.receive(who) is None
+    assert lead(pair, who, 1, 2, 3) is None
     pair.listening.leave(who)
 
     for _ in range(3):
@@ -124,8 +133,7 @@ def test_who_has_its_answer_does_not_wait(pair):
 
 def test_only_one_leads(pair):
     first, second = Waits(), Waits()
-    pair.say(1)
-    assert pair.listening.receive(first) is not None
+    assert lead(pair, first, 1) is not None
 
     assert pair.listening.receive(second) is None
     pair.listening.leave(second)  # who never led changes nothing
@@ -149,46 +157,40 @@ def test_the_end_of_the_connection_is_seen_by_the_thread(pair):
 
 
 def test_an_interrupt_at_any_moment_loses_no_packet(pair):
-    """A signal handler raises while the caller reads, again and again: each packet is read once, by one of both."""
-    numbers = itertools.count(1)
-    mine, stop = [], threading.Event()
+    """A signal handler raises while the caller reads, again and again; what it leaves, the thread reads."""
+    said, stop = 0, threading.Event()
 
     def raises(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     def says() -> None:
-        while not stop.wait(0.0005):
-            pair.say(next(numbers))
+        nonlocal said
+        while not stop.is_set():
+            said += 1
+            pair.say(said)
+
+    def reads(who: Waits) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+        pair.listening.receive(who)
+        pair.listening.leave(who)
 
     before = signal.signal(signal.SIGALRM, raises)
-    says_thread = threading.Thread(target=says)
-    says_thread.start()
+    speaker = threading.Thread(target=says)
+    speaker.start()
     try:
-        while len(mine) + len(pair.numbers) < 300:
+        for _ in range(300):
             who = Waits()
-            signal.setitimer(signal.ITIMER_REAL, 0.001)
-            try:
-                one = pair.listening.receive(who)
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                if one is not None:
-                    mine.append(one.number)
-                    pair.listening.take()
-            except KeyboardInterrupt:
-                pass
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                pair.listening.leave(who)
+            with contextlib.suppress(KeyboardInterrupt):
+                or_undo(partial(reads, who), partial(pair.listening.leave, who))
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         stop.set()
-        says_thread.join()
+        speaker.join()
         signal.signal(signal.SIGALRM, before)
-    said = next(numbers) - 1
-    last = max([*mine, *pair.numbers])
-    while len(mine) + len(pair.numbers) < said and pair.came.acquire(timeout=10):
-        pass
 
-    assert last <= said
-    assert sorted([*mine, *pair.numbers]) == list(range(1, said + 1))
+    while len(pair.numbers) < said and pair.came.acquire(timeout=10):
+        pass
+    assert list(pair.numbers) == list(range(1, said + 1))
 
 
 def test_without_epoll_the_thread_reads_alone(monkeypatch):
