@@ -22,8 +22,8 @@ Letter = tuple[int, int, Packet | BaseException | None] | Question
 
 
 class Feeder:
-    """Reads the inputs in the background and hands them to a Gatherer; so many at most are read and not taken yet as its
-    ``window`` says.
+    """Reads the inputs in the background and hands them to a Gatherer; at most MOST_OUTSTANDING, or where they are at
+    hand as many as its ``window`` says, are read and not taken yet.
     """
 
     def __init__(self, pool: Pool, method: str, inputs: Inputs, put: Callable[[Letter], None]) -> None:

@@ -98,16 +98,23 @@ class Link:
             self.forget(request)
         return self.end(request, answer)
 
-    def lead(self, number: int, who: Waiting) -> Packet | None:
-        """Read the result of this call here; None where it does not come at once and alone, or another one reads.
+    def lead(self, number: int, who: Waiting) -> None:
+        """Read the result of this call here, unless it does not come soon and alone, or another one reads.
 
-        ``leave`` must follow, whatever is raised.
+        If it is interrupted, ``leave`` must follow, and the call be given up: its result may be lost.
         """
-        one = self._listening.receive(who)
-        if one is None or one.kind != Kind.RESULT or one.number != number or one.flags not in _OUTCOMES:
-            return None
-        self._listening.take()
-        return one
+        try:
+            one = self._listening.receive(who)
+            if (
+                one is not None
+                and one.kind == Kind.RESULT
+                and one.number == number
+                and one.flags in _OUTCOMES
+            ):
+                self._listening.take()
+                self._on_result(one)
+        finally:
+            self._listening.leave(who)
 
     def leave(self, who: object) -> None:
         """Its own thread reads again, if ``who`` has led."""

@@ -174,23 +174,13 @@ class Session:
         self.held.pop(call.number)
 
     def lead(self, call: Call, waiter: Waiter) -> None:
-        """Wait for the outcome of this one input as the reader of the connection, if nobody else reads; at most for a
-        moment. If an interrupt ends it, the call must be given up by ``cancel_for``.
-        """
-        link = self._link
-        if link is None:
-            return
-        try:
-            result = link.lead(call.number, waiter)
-            if result is not None:
-                self._result(result)
-        finally:
-            link.leave(waiter)
+        """Read the outcome of this one input here, if it comes soon. After an interrupt ``cancel_for`` must follow."""
+        if (link := self._link) is not None:
+            link.lead(call.number, waiter)
 
     def cancel_for(self, sink: Sink) -> None:
         """``cancel`` for whatever this sink waits for: an interrupt may come before the caller knows its call."""
-        link = self._link
-        if link is not None:
+        if (link := self._link) is not None:
             link.leave(sink)
         for call in self.held.all():
             if call.sink is sink:

@@ -130,10 +130,7 @@ class Arms:
         try:
             for index in ticket.rest:
                 ticket.next = index + 1
-                if process.follows:
-                    context.serve_next((name, index))
-                else:
-                    name_input((name, index))
+                (context.serve_next if process.follows else name_input)((name, index))
                 try:
                     if armed is not None:
                         self._armed = armed
@@ -147,11 +144,10 @@ class Arms:
                 kind = type(value)
                 if kind in WEIGHTLESS:
                     add(value)
-                elif kind in LONG and len(value) <= short:
-                    add(value)
-                    chunk.weight += len(value)
-                else:
+                elif kind not in LONG or len(value) > short:
                     return reply.OK, value
+                else:
+                    chunk.add(value)
         except InputCancellation as error:
             return (reply.CANCELLED, None) if ticket.cancelled else (reply.ERROR, error)
         except KeyboardInterrupt as error:

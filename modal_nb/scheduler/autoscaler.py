@@ -30,7 +30,5 @@ def desired_containers(demand: Demand) -> int:
         number += settings.buffer_containers
     if number:  # what is pinned starts nothing by itself; but what comes beside it needs others
         number += demand.pinned
-    if number < settings.min_containers:
-        number = settings.min_containers
-    cap = settings.max_containers
-    return number if cap is None or number < cap else cap
+    number = max(number, settings.min_containers)
+    return number if settings.max_containers is None else min(number, settings.max_containers)

@@ -98,12 +98,7 @@ class Container:
 
     def next_time(self) -> float:
         """The earliest moment at which something is due here."""
-        due = self.start_deadline
-        if self.stop_deadline < due:
-            due = self.stop_deadline
+        due = min(self.start_deadline, self.stop_deadline)
         for input in self.held.values():
-            if input.deadline < due:
-                due = input.deadline
-            if input.recall_at < due:
-                due = input.recall_at
+            due = min(due, input.deadline, input.recall_at)
         return due
