@@ -1,7 +1,7 @@
 """Draws where the milliseconds of a cold start go into docs/start.svg: `python -m scripts.profile_start`.
 
-The supervisor's own breakdown (what panels show) is put between what the caller and the method saw: on Linux all of them
-read the same clock. Takes half a minute; the median of some starts is drawn, which is a start that really was.
+The supervisor's own breakdown (what panels show) is put between what the caller and the method saw: on Linux all of
+them read the same clock. Takes a minute or less. What is drawn is the start in the middle of all, which really was.
 """
 
 from __future__ import annotations
@@ -31,12 +31,16 @@ app = modal.App("profile-start")
 
 @app.cls(max_containers=1, scaledown_window=2)
 class Light:
+    """Imports nothing."""
+
     @modal.method()
     def when(self) -> float:
         return time.monotonic()
 
 
 class Loading:
+    """Takes a second or two to load."""
+
     @modal.enter(snap=True)
     def load(self) -> None:
         import scipy.stats  # noqa: F401, PLC0415 - what is timed here is that it is imported
@@ -49,12 +53,12 @@ class Loading:
 
 @app.cls(max_containers=1, scaledown_window=2, enable_memory_snapshot=True)
 class Snapshot(Loading):
-    pass
+    """Loads once."""
 
 
 @app.cls(max_containers=1, scaledown_window=2)
 class Plain(Loading):
-    pass
+    """Loads in each container."""
 
 
 def one_start(pool: Any) -> list[float]:
