@@ -169,7 +169,7 @@ class Figures:
 
     def costs(self) -> None:
         for what, cost in self.peer.costs().items():
-            self.record(f"J|{what}|1", lambda cost=cost: {"us": cost()})
+            self.found[f"J|{what}|1"] = {"us": cost}
 
 
 def too_long(*_: object) -> None:
