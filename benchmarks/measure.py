@@ -56,7 +56,7 @@ def sync_figure(call: Callable[[], object]) -> Figure:
 
 
 def payload_figure(call: Callable[[], object], most: int) -> Figure:
-    return {"us": statistics.median(time_calls(call, most, least=5))}
+    return {"us": statistics.median(time_calls(call, most, least=3))}
 
 
 def time_burst(burst: Burst) -> Figure:
