@@ -25,7 +25,7 @@ def serve(launch: LaunchFile, connection_file: str, container: Container | None 
     """The entry of its launch file; returns an exit code, in each container that was forked from it, too.
     ``container``: the zygote's.
     """
-    os.environ.update(dict.fromkeys(snapshot.THREADS, "1"))
+    snapshot.keep_single()
     container = container or settled()
     container.be(launch, connection_file)
     template = Template(container)
