@@ -6,7 +6,6 @@ of it, goes on with the plain enter hooks, and is somebody else in all that name
 
 from __future__ import annotations
 
-import os
 from contextvars import copy_context
 
 from modal_nb.container import snapshot
