@@ -42,6 +42,10 @@ def at_start(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name.startswith(_AT_START)}
 
 
+class NoForks(LaunchFailed):
+    """An environment that cannot have a warm parent; the message says why."""
+
+
 class Zygote:
     """The warm parent of one interpreter and environment; a process of this machine."""
 
@@ -53,27 +57,29 @@ class Zygote:
 
     @classmethod
     async def start(cls, executable: str, environ: Mapping[str, str], path: Path, log: Path) -> Self:
-        """Returns once it listens. Raises LaunchFailed with the reason why it cannot."""
+        """Returns once it listens. Raises NoForks where it never will, LaunchFailed where it did not come up."""
         command = [executable, "-P", "-m", "modal_nb.container", "--zygote", str(path)]
         try:
             zygote = cls(*_start(command, environ, log), path)
         except OSError as error:
             raise LaunchFailed(f"no warm parent: {error.strerror}") from error
-        why = await zygote._first_words()
-        if why is not None:
+        try:
+            await zygote._greet()
+        except LaunchFailed:
             zygote.close()
-            raise LaunchFailed(f"no warm parent: {why}")
+            raise
         return zygote
 
-    async def _first_words(self) -> str | None:
-        """Why it cannot be one; None: it listens."""
+    async def _greet(self) -> None:
+        """Its first words: it listens, or why it cannot."""
         try:
             said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._tether, 4096), _WARMS_UP)
         except (TimeoutError, OSError):
-            return f"it did not answer in {_WARMS_UP:.0f} seconds"
-        if said == _READY:
-            return None
-        return said.decode(errors="replace") or "it ended as it started"
+            raise LaunchFailed(f"no warm parent: it did not answer in {_WARMS_UP:.0f} seconds") from None
+        if not said:
+            raise LaunchFailed("no warm parent: it ended as it started")
+        if said != _READY:
+            raise NoForks(f"no warm parent: {said.decode(errors='replace')}")
 
     def watch(self, ended: Callable[[], None]) -> None:
         """Call this once it has ended by itself."""

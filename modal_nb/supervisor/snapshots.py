@@ -72,12 +72,12 @@ class Snapshots:
     async def origin(self, container: Container) -> Origin:
         """Where this one is to come from. Raises SnapshotFailed; cancelled when the container is no longer wanted."""
         pool = container.pool
+        zygote = await self._zygotes.of(pool)
         why = self._plain.get(pool.number, "")
-        if pool.spec.snapshot and not why:
+        if pool.spec.snapshot and zygote.parent is not None and not why:
             why = await self._wait(container)
             if not why and (snapshot := self._snapshots.get(pool.number)) is not None:
                 return Origin(Way.SNAPSHOT, socket_in(snapshot.process.connection_file))
-        zygote = await self._zygotes.of(pool)
         return Origin(zygote.way, zygote.parent, why or zygote.why)
 
     async def _wait(self, container: Container) -> str:

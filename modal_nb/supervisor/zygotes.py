@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modal_nb.protocol.connection import Places
 from modal_nb.provisioners.base import LaunchFailed
-from modal_nb.provisioners.zygote import Zygote, at_start
+from modal_nb.provisioners.zygote import NoForks, Zygote, at_start
 from modal_nb.supervisor.records import Pool, Way
 
 log = logging.getLogger("modal_nb.supervisor")
@@ -30,7 +30,7 @@ class Origin:
 
 
 class Zygotes:
-    """What an environment cannot do it will not learn: there containers start plainly for good."""
+    """Where no fork can be there will be none: containers start plainly for good."""
 
     def __init__(self, places: Places, loop: asyncio.AbstractEventLoop) -> None:
         self._places = places
@@ -59,8 +59,10 @@ class Zygotes:
         error = task.exception()
         if error is None:
             task.result().watch(lambda: self._ended(key))
-        else:
-            log.warning("no zygote error=%s", error)
+            return
+        log.warning("no zygote error=%s", error)
+        if not isinstance(error, NoForks):
+            self._zygotes.pop(key, None)  # the next container tries again
 
     def _ended(self, key: _Key) -> None:
         log.warning("a zygote has ended; the next container starts another one")

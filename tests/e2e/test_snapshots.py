@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -255,3 +256,48 @@ def test_after_kill_9_of_a_snapshot_its_inputs_run_again_from_a_new_one(own, hom
     gate.touch()
     assert call.get() != container.id
     assert lines(notes).count("snap") == 2
+
+
+PLAIN = """
+import modal_nb as modal
+app = modal.App("plain")
+
+@app.cls(enable_memory_snapshot=True)
+class Model:
+    @modal.enter(snap=True)
+    def load(self):
+        self.words = ["snap"]
+
+    @modal.enter()
+    def enter(self):
+        self.words.append("enter")
+
+    @modal.method()
+    def told(self):
+        return self.words
+
+with app.run():
+    print(Model().told.remote(), Model().told.remote())
+"""
+
+
+def test_without_process_id_namespaces_containers_start_plainly(tmp_path):
+    unshare = ["unshare", "--user", "--map-root-user"]
+    limited = "echo 0 > /proc/sys/user/max_pid_namespaces"
+    if subprocess.run([*unshare, "sh", "-c", limited], check=False, capture_output=True).returncode:
+        pytest.skip("this machine gives no user namespaces, so there is nowhere to try it")
+    script = tmp_path / "plain.py"
+    script.write_text(PLAIN)
+    python = f"{sys.executable} {script} && {sys.executable} -m modal_nb.cli"
+    with tempfile.TemporaryDirectory(prefix="mnb-") as folder:  # a short path
+        ran = subprocess.run(
+            [*unshare, "sh", "-c", f"{limited} && {python} container list && {python} stop"],
+            env={**os.environ, "MODAL_NB_HOME": folder},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        logs = "".join(path.read_text() for path in Path(folder, "logs").iterdir())
+    assert "['snap', 'enter'] ['snap', 'enter']" in ran.stdout, ran.stderr
+    assert "its start takes longer: no warm parent: this machine gives no process-id namespaces" in logs
