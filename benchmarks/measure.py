@@ -56,7 +56,7 @@ def sync_figure(call: Callable[[], object]) -> Figure:
 
 
 def payload_figure(call: Callable[[], object], most: int) -> Figure:
-    return {"us": statistics.median(time_calls(call, most, least=5))}
+    return {"us": statistics.median(time_calls(call, most, least=3))}
 
 
 def time_burst(burst: Burst) -> Figure:
@@ -169,7 +169,7 @@ class Figures:
 
     def costs(self) -> None:
         for what, cost in self.peer.costs().items():
-            self.record(f"J|{what}|1", lambda cost=cost: {"us": cost()})
+            self.found[f"J|{what}|1"] = {"us": cost}
 
 
 def too_long(*_: object) -> None:

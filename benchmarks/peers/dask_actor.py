@@ -98,7 +98,7 @@ class Peer(BasePeer):
         ]
 
     def starts(self) -> list[Start]:
-        return [Start("G", "Dask, one more process under a nanny", self._one_more, tries=3)]
+        return [Start("G", "Dask, one more process under a nanny", self._one_more, tries=2)]
 
     def _one_more(self) -> None:
         self._more(1)[0].noop().result()

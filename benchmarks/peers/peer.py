@@ -113,7 +113,7 @@ class BasePeer:
         """Section I."""
         return []
 
-    def costs(self) -> dict[str, Callable[[], float]]:
+    def costs(self) -> dict[str, float]:
         """Section J: microseconds of one input in the scheduler alone."""
         return {}
 

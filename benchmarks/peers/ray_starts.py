@@ -50,9 +50,9 @@ class Peer(BasePeer):
 
     def starts(self) -> list[Start]:
         return [
-            Start("G", IDLE, lambda: self._first(self.light_of_pool), self._fill),
+            Start("G", IDLE, lambda: self._first(self.light_of_pool), self._fill, tries=3),
             Start("G", "Ray actor, in a new process", lambda: self._first(self.light, new=True), tries=3),
-            Start("H", IDLE, lambda: self._first(self.heavy_of_pool), self._fill),
+            Start("H", IDLE, lambda: self._first(self.heavy_of_pool), self._fill, tries=3),
         ]
 
     def _first(self, kind: ray.actor.ActorClass, *, new: bool = False) -> Callable[[], object]:

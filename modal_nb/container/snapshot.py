@@ -20,15 +20,28 @@ from typing import Any
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 #: they keep numerical libraries from starting threads of their own, which a fork would lose
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
+_SINGLE = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
 )
+#: a power of two of processor cycles for which threads of OpenBLAS wait awake. Its own 26 would take a core from the
+#: start of each container for tens of milliseconds, when it gets its threads back
+_PATIENCE = {"OPENBLAS_THREAD_TIMEOUT": "18"}
 _GPU = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 _NO_COPY = {"anon_inode:[eventpoll]": "an event loop", "anon_inode:[io_uring]": "an io_uring"}
+
+
+def keep_single() -> None:
+    """Before numerical libraries are loaded: they read this then."""
+    os.environ.update(_SINGLE)
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
 
 
 class Before:

@@ -6,7 +6,6 @@ of it, goes on with the plain enter hooks, and is somebody else in all that name
 
 from __future__ import annotations
 
-import os
 from contextvars import copy_context
 
 from modal_nb.container import snapshot
@@ -25,7 +24,7 @@ def serve(launch: LaunchFile, connection_file: str, container: Container | None 
     """The entry of its launch file; returns an exit code, in each container that was forked from it, too.
     ``container``: the zygote's.
     """
-    os.environ.update(dict.fromkeys(snapshot.THREADS, "1"))
+    snapshot.keep_single()
     container = container or settled()
     container.be(launch, connection_file)
     template = Template(container)

@@ -89,8 +89,8 @@ class Codec:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(b"".join(parts))
         outer.update(inner.digest())
-        signature: str = outer.hexdigest()
-        return signature.encode()
+        signature: bytes = outer.hexdigest().encode()
+        return signature
 
     def _header(self, msg_type: str) -> bytes:
         now = time.monotonic()

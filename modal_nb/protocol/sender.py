@@ -1,4 +1,4 @@
-"""What is written to a stream socket: packets in whole and in order, whatever interrupts it."""
+"""The writing end of a stream: packets leave it in whole, in order, and with their leases."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.leases import Lease, Lent
 from modal_nb.protocol.packets import MAGIC, MAGIC_LENT, size_of
 
+#: how a descriptor is written beside a packet
+DESCRIPTOR = struct.Struct("i")
+#: seconds until a descriptor is sent that the system would not take, because too many are on their way
+CROWDED_WAIT = 0.01
 #: sendmsg takes at most IOV_MAX pieces
 _MOST_PIECES = 512
 #: below this one copy is cheaper than several pieces
 _JOIN_UNDER = 64 * 1024
 _FOLD_AT = 16
 _DONTWAIT = (int(socket.MSG_DONTWAIT),)
-_DESCRIPTOR = struct.Struct("i")
-#: seconds until a descriptor is sent that the system would not take, because too many are on their way
-CROWDED_WAIT = 0.01
 
 
 class Sender:
@@ -102,7 +103,7 @@ class Sender:
             if lease and not begun:
                 if batch:
                     break
-                beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(lease.fd))]
+                beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(lease.fd))]
             batch.append(view[done - end :] if begun else view)
         return batch, beside
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import socket
-import struct
 from typing import Any
 
 from modal_nb.protocol.codec import MessageRefused
@@ -31,7 +30,7 @@ from modal_nb.protocol.packets import (
     prefix,
     size_of,
 )
-from modal_nb.protocol.sender import CROWDED_WAIT, Sender
+from modal_nb.protocol.sender import CROWDED_WAIT, DESCRIPTOR, Sender
 
 __all__ = [
     "BODY_LIMIT",
@@ -59,9 +58,8 @@ __all__ = [
 _HEAD = PREFIX.size
 _CHUNK = 256 * 1024
 _MAGICS = (MAGIC, MAGIC_LENT)
-_DESCRIPTOR = struct.Struct("i")
 #: room for what comes beside a receive
-_ROOM = (socket.CMSG_SPACE(_DESCRIPTOR.size),)
+_ROOM = (socket.CMSG_SPACE(DESCRIPTOR.size),)
 # plain numbers: enums of flags are worked out in Python
 _CLOEXEC = (int(getattr(socket, "MSG_CMSG_CLOEXEC", 0)),)
 _CUT_SHORT = int(socket.MSG_CTRUNC)
@@ -112,8 +110,10 @@ class Receiver:
 
     def forget(self) -> None:
         """The connection has ended: let go of packets that came in part, and of leases."""
-        self._rest, self._large = b"", None
+        for _, beside, _, _ in self._kept:
+            self._leases.append(_lease(beside))
         self._kept.clear()
+        self._rest, self._large = b"", None
         self._leases.clear()
 
     def receive(self) -> None:
@@ -143,21 +143,14 @@ class Receiver:
         magic, version, *fields, size = PREFIX.unpack_from(self._space)
         if magic != MAGIC or version != WIRE_VERSION or size != n - _HEAD:
             return None
-        fields.append(self._space[_HEAD:n].tobytes())
-        return Packet(*fields)
+        return Packet(*fields, self._space[_HEAD:n].tobytes())  # type: ignore[call-arg]
 
     def drop(self) -> None:
         self._kept.clear()
 
     def _keep(self, beside: list[tuple[int, int, bytes]]) -> None:
         """Descriptors that came. Where one is missing, this process may open no more: only its packet suffers."""
-        found = [
-            number
-            for level, kind, data in beside
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-            for (number,) in _DESCRIPTOR.iter_unpack(data)
-        ]
-        self._leases.append(Lease(found))
+        self._leases.append(_lease(beside))
         if len(self._leases) > _MOST_EARLY:
             raise MessageRefused("descriptors came without their packets")
 
@@ -179,8 +172,7 @@ class Receiver:
                 break
             at = start + size
             body = data[start:at]
-            fields.append(self._lent(body) if lent else body)
-            packets.append(Packet(*fields))
+            packets.append(Packet(*fields, self._lent(body) if lent else body))  # type: ignore[call-arg]
         self._rest = data[at:]
         return packets
 
@@ -218,4 +210,14 @@ class Receiver:
             self._large = (fields, body, at + n)
             return []
         self._large = None
-        return [Packet(*[*fields, body])]
+        return [Packet(*fields, body)]  # type: ignore[call-arg]
+
+
+def _lease(beside: list[tuple[int, int, bytes]]) -> Lease:
+    """Of the descriptors beside a receive."""
+    return Lease(
+        number
+        for level, kind, data in beside
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        for (number,) in DESCRIPTOR.iter_unpack(data)
+    )

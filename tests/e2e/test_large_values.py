@@ -53,7 +53,9 @@ def test_a_value_is_awaited(large, size):
         assert np.array_equal(back, array)
 
 
-@pytest.mark.parametrize(("size", "count"), [(KIB, 300), (256 * KIB, 100), (MIB, 60), (100 * MIB, 4)])
+@pytest.mark.parametrize(
+    ("size", "count"), [(KIB, 300), (50 * KIB, 200), (256 * KIB, 100), (MIB, 60), (100 * MIB, 4)]
+)
 def test_values_are_mapped_in_order(large, size, count):
     backs = large.same.map(numbered(size, number) for number in range(count))
     assert [back[0] == number and back.nbytes == size for number, back in enumerate(backs)] == [True] * count

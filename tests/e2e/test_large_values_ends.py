@@ -98,6 +98,19 @@ def test_a_container_is_killed_before_it_has_read(home, files):
             begun(files)
 
 
+def test_a_container_is_killed_in_the_middle_of_chunks(home):
+    """Whose inputs lie in one segment: what is left of them runs elsewhere."""
+    seen = []
+    with app.run():
+        large = Large.with_options(max_containers=1)()
+        for back in large.same.map(numbered(50 * 1024, number) for number in range(600)):
+            seen.append(int(back[0]))
+            if len(seen) == 50:
+                kill(kernel(home))
+        del back
+    assert seen == list(range(600))
+
+
 def test_a_container_is_killed_when_its_result_is_here(home):
     with app.run():
         result = Large().same.remote(numbered(MIB))
@@ -218,5 +231,7 @@ def test_many_calls_leave_no_descriptor_in_any_process(home):
         before = [descriptors(pid) - lent_through(pid) for pid in processes]
         assert len(list(large.same.map([numbered(MIB)] * 200))) == 200
         until(lambda: segments.ours().lent() == 0 and lent_by(processes[1]) == 0)
-        assert [descriptors(pid) - lent_through(pid) for pid in processes] == before
+        after = [descriptors(pid) - lent_through(pid) for pid in processes]
+        # fewer, where what was asked of the supervisor before had not hung up yet
+        assert all(now <= then for now, then in zip(after, before, strict=True))
         assert lent_through(processes[0]) == 0

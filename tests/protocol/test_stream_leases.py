@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modal_nb.protocol import sender as sender_module
 from modal_nb.protocol import stream
 from modal_nb.protocol.codec import MessageRefused
 from modal_nb.protocol.leases import Lease, Lent
@@ -177,7 +178,7 @@ def test_who_may_open_no_more_files_loses_the_lease_and_not_the_connection(ends)
 
 
 def test_where_too_many_descriptors_are_on_their_way_the_sender_waits(monkeypatch):
-    monkeypatch.setattr(stream, "CROWDED_WAIT", 0.0)
+    monkeypatch.setattr(sender_module, "CROWDED_WAIT", 0.0)
     left, right = socket.socketpair()
     refusals = [OSError(errno.ETOOMANYREFS, "too many references")] * 3
 

@@ -63,6 +63,10 @@ NOTEBOOKS = {
         "95% of 1797 are right after 200 steps",
         "[0, 1, 2, 3, 4, 9, 6, 7, 8, 9]",
     ],
+    "09_speed.ipynb": [
+        "snapshot: 3 containers, loads: 1, different throws: 3",
+        "doubled in place, over there: True",
+    ],
 }
 OPEN_MS, RUN_MS = 60_000, 180_000
 #: the tag of a cell that fails on purpose: JupyterLab runs the cells below it all the same
