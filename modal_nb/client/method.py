@@ -112,7 +112,8 @@ class Function(Checked, SpawnFaces, Handle):
         Several iterables are read side by side, the shortest ends it. ``kwargs`` go to every call. Results come in the
         order of the inputs, or as they are ready with ``order_outputs=False``. The first exception ends it, unless
         ``return_exceptions=True`` puts exceptions in the place of results. Inputs are read in the background, at most
-        1,000 ahead of the results taken. Nothing is sent before the iteration begins.
+        1,000 ahead of the results taken (4,096 where they are a list, tuple or range, and small). Nothing is sent
+        before the iteration begins.
         """
         if wrap_returned_exceptions is not None:
             _warn_no_effect("wrap_returned_exceptions")
