@@ -65,7 +65,7 @@ class Zygote:
             raise LaunchFailed(f"no warm parent: {error.strerror}") from error
         try:
             await zygote._greet()
-        except LaunchFailed:
+        except BaseException:
             zygote.close()
             raise
         return zygote
