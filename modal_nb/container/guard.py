@@ -159,7 +159,7 @@ class Guard:
         self._lease: socket.socket
         self._kernel = 0
         self._line = b""
-        self._kills = MemoryKills()
+        self._kills: MemoryKills
         self._signals, self._wake = os.pipe()
         for end in (self._signals, self._wake):
             os.set_blocking(end, False)
@@ -184,6 +184,8 @@ class Guard:
     def keep(self, kernel: int, lease: socket.socket, launcher: int | None = None) -> NoReturn:
         """``launcher``: the end of this pipe ends the container."""
         self._kernel, self._lease = kernel, lease
+        # what counts is what happens from here on, in the group in which it is now: a spare may have waited for hours
+        self._kills = MemoryKills()
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         poll = select.poll()
         for descriptor in (launcher, self._signals, self._lease.fileno(), self._log.readable):
