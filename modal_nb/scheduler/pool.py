@@ -17,6 +17,8 @@ from modal_nb.spec.scaling import Autoscaler
 
 #: how much the newest run time counts in the moving average
 _NEWEST = 0.2
+#: more containers than any machine has
+_BOUNDLESS = 1 << 30
 
 
 @dataclass(slots=True, eq=False)
@@ -162,12 +164,12 @@ class Pool:
     def wanted(self, now: float) -> int:
         """Containers to launch now, if the machine has room."""
         cap = self.settings.max_containers
-        if cap is not None and self.had >= cap:
+        room = _BOUNDLESS if cap is None else cap - self.had
+        if room <= 0:
             return 0
         if self.closing or self.starts_held(now) or (self.lingering and not self.queue.backlog):
             return 0
-        wanted = self.desired(now) - self.serving
-        return wanted if cap is None else min(wanted, cap - self.had)
+        return min(self.desired(now) - self.serving, room)
 
     def counted(self) -> int:
         """Containers that count when it asks for one more.
