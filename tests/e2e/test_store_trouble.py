@@ -128,11 +128,9 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.connection import places
 from tests.e2e.home import dial
 
-soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 ask = session.current().ask
 pid = ask(ms.StatusAsk(), ms.Status).pid
-resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
 connection = launcher.find(places())
 callers = []
 while len(os.listdir(f"/proc/{pid}/fd")) < 63:
