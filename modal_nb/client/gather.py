@@ -146,7 +146,8 @@ class Gatherer:
         """Give up everything that is on its way."""
         with self._lock:
             self._closed = True
-            calls = list(self._calls)
+            # what was sent last goes first: else it would begin when what runs has made room
+            calls = sorted(self._calls, key=lambda call: call.number, reverse=True)
         for call in calls:
             self._pool.app.session.cancel(call)
 
