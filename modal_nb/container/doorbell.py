@@ -68,9 +68,8 @@ def _signal_main(listener: socket.socket) -> None:
     notices.
     """
     if sys.platform == "linux":
-        owner = struct.pack(
-            "ii", _F_OWNER_TID, threading.get_native_id()
-        )  # after a fork the thread object has another
+        # asked of the system: after a fork the thread object has its parent's
+        owner = struct.pack("ii", _F_OWNER_TID, threading.get_native_id())
         fcntl.fcntl(listener, _F_SETOWN_EX, owner)
         fcntl.fcntl(listener, fcntl.F_SETSIG, signal.SIGUSR2)
         fcntl.fcntl(listener, fcntl.F_SETFL, fcntl.fcntl(listener, fcntl.F_GETFL) | fcntl.FASYNC)

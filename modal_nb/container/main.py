@@ -101,7 +101,8 @@ class Container:
         self._drained = asyncio.Event()
         self._stream: InputStream | None = None
         self._runner: asyncio.Runner | None = None
-        self._rehearse = Rehearsal()
+        #: of a parent: what each of its kernels does while it is not wanted yet
+        self.rehearse: Rehearsal | None = None
         self._notes = MemoryNotes()
         #: where what user code shows leaves
         self.output = Output(self._codec)
@@ -134,7 +135,8 @@ class Container:
         """In a process that waits to be told which container it is: what every one does first is done by then."""
         self._runner = asyncio.Runner()
         self._runner.get_loop()
-        self._rehearse()
+        if self.rehearse is not None:
+            self.rehearse()
 
     def run(self, life: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         """``context``: what hooks have left in a process that this one is a fork of."""
@@ -147,15 +149,12 @@ class Container:
         stream = self._stream = InputStream(self.connect("call"), self._codec, self._id, self.output)
         self.surroundings.begin()
         try:
+            message = made.message if made is not None else await self._loaded(stream)
+            if message is None:
+                return START_FAILED
+            self.begin_start(message)
             if made is None:
-                message = await self._loaded(stream)
-                if message is None:
-                    return START_FAILED
-                self.output.begin_start(looks(message.content.get("out")))
                 made = Made(message, self.load(message))
-            else:
-                self.output.begin_start(looks(made.message.content.get("out")))
-                self._link(made.message)
             stream.say(Kind.LOADED)
             runner, slots = await self._enter(stream, made)
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
@@ -222,13 +221,14 @@ class Container:
 
     def load(self, message: Message) -> Service:
         """The class and its parameters, as an instance that no hook has run on."""
-        self._link(message)
         content: dict[str, Any] = message.content
         at, end = content["class_frames"], content["class_frames"] + content["parameter_frames"]
         cls = loader.load_class(message.buffers[:at])
         return Service(cls, payload.loads(message.buffers[at:end]))
 
-    def _link(self, message: Message) -> None:
+    def begin_start(self, message: Message) -> None:
+        """Whoever waits sees what is printed from here on; and nested calls find their way."""
+        self.output.begin_start(looks(message.content.get("out")))
         launch = self._launch
         key, where = bytes.fromhex(launch.key), message.content["where"]
         process.link = ContainerLink(launch.socket, key, launch.container, launch.token, where)

@@ -4,8 +4,6 @@ touching them takes longer than the work itself.
 
 from __future__ import annotations
 
-from typing import Any
-
 from modal_nb.protocol.codec import Codec
 from modal_nb.protocol.kinds import Kind
 from modal_nb.protocol.packets import packet
@@ -34,10 +32,4 @@ class Rehearsal:
         service = Service(loader.load_class(self._class))
         runner = Runner(service)
         reply = runner.run_sync(runner.expect(1), "act", message.buffers)
-        packet(
-            Kind.REPLY, codec.pack("call_reply", _said(reply.content), reply.frames, message.header), number=1
-        )
-
-
-def _said(content: dict[str, Any]) -> dict[str, Any]:
-    return {"status": "ok", "container": "nobody", **content}
+        packet(Kind.REPLY, codec.pack("call_reply", reply.content, reply.frames, message.header), number=1)

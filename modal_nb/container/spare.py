@@ -95,7 +95,7 @@ def _guard(guard: Guard, log: LogKeeper, kernel: int, tie: socket.socket, orders
                 pipe.write(data)
             request = decode_request(data)
             log.open(request.log)
-            launch = decode_launch(request.launch.encode())
+            launch = decode_launch(request.launch)
             lease = hold_lease(launch.socket, launch.container, launch.token, namespaced=True)
             me = os.pidfd_open(os.getpid())
             socket.send_fds(asked, [DONE], [me])

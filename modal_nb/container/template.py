@@ -11,7 +11,6 @@ from contextvars import copy_context
 from modal_nb.container import snapshot
 from modal_nb.container.answers import body_bound
 from modal_nb.container.main import START_FAILED, Container, Made, settled
-from modal_nb.container.output import looks
 from modal_nb.container.parent import Parent
 from modal_nb.container.zygote import take_environment
 from modal_nb.protocol.codec import Frame, Message
@@ -39,7 +38,7 @@ def serve(launch: LaunchFile, connection_file: str, container: Container | None 
     request = parent.serve()
     take_environment(request.environ)
     template.refresh()
-    container.be(decode_launch(request.launch.encode()), request.connection_file)
+    container.be(decode_launch(request.launch), request.connection_file)
     return container.run(container.live(made), template.context)
 
 
@@ -58,15 +57,14 @@ class Template:
         message = self._loaded()
         if message is None:
             return None
-        output = self.container.output
-        output.begin_start(looks(message.content.get("out")))
+        self.container.begin_start(message)
         try:
             made = self.container.run(self._enter(message))
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the caller must see it
             self.container.report(self.say, failure)
             return None
-        output.end_start()
-        output.pause()
+        self.container.output.end_start()
+        self.container.output.pause()
         return made
 
     async def _enter(self, message: Message) -> Made:

@@ -17,11 +17,10 @@ from modal_nb.container import launcher
 from modal_nb.container.linux import adopt_orphans, can_hold_processes
 from modal_nb.container.main import Container, settled
 from modal_nb.container.parent import Parent
+from modal_nb.container.rehearsal import Rehearsal
 from modal_nb.protocol.launch_file import decode_launch
-from modal_nb.spec.fork_request import ForkRequest
+from modal_nb.spec.fork_request import READY, ForkRequest
 
-#: what it says once it listens; anything else is the reason why it cannot
-READY = b"ready"
 #: exit code of a container whose folder is gone
 _NO_FOLDER = 72
 
@@ -34,6 +33,7 @@ def main(path: Path) -> int:
         return 0
     adopt_orphans()
     container = _settled()
+    container.rehearse = Rehearsal()
     container.run(asyncio.sleep(0))
     parent = Parent(path, tether, container.warm)
     tether.sendall(READY)
@@ -73,7 +73,7 @@ def _begin(request: ForkRequest, container: Container) -> int:
         return _NO_FOLDER
     random.seed()
     importlib.invalidate_caches()
-    return launcher.serve(decode_launch(request.launch.encode()), request.connection_file, container)
+    return launcher.serve(decode_launch(request.launch), request.connection_file, container)
 
 
 def take_environment(environ: dict[str, str]) -> None:

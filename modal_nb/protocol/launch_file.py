@@ -41,6 +41,6 @@ def encode_launch(launch: LaunchFile) -> bytes:
     return json.dumps(launch._asdict()).encode()
 
 
-def decode_launch(data: bytes) -> LaunchFile:
+def decode_launch(data: bytes | str) -> LaunchFile:
     """Raises ValueError or TypeError when the bytes are no launch file."""
     return LaunchFile(**json.loads(data))

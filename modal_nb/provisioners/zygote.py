@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from modal_nb.provisioners.base import LaunchFailed
-from modal_nb.spec.fork_request import ForkRequest, encode_request
+from modal_nb.spec.fork_request import READY, ForkRequest, encode_request
 
 #: an interpreter and the C library read these when they start; everything else is given to each container by itself
 _AT_START = (
@@ -34,7 +34,6 @@ _AT_START = (
 _PATIENCE = 30.0
 #: seconds for its imports, on a machine that does much else
 _WARMS_UP = 60.0
-_READY = b"ready"
 
 
 def at_start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -78,7 +77,7 @@ class Zygote:
             raise LaunchFailed(f"no warm parent: it did not answer in {_WARMS_UP:.0f} seconds") from None
         if not said:
             raise LaunchFailed("no warm parent: it ended as it started")
-        if said != _READY:
+        if said != READY:
             raise NoForks(f"no warm parent: {said.decode(errors='replace')}")
 
     def watch(self, ended: Callable[[], None]) -> None:

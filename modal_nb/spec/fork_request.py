@@ -9,6 +9,8 @@ import json
 import struct
 from typing import NamedTuple
 
+#: what a zygote says once it can be asked; anything else is the reason why it cannot
+READY = b"ready"
 #: in front of a request
 HEAD = struct.Struct("<I")
 
