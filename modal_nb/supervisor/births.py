@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from pathlib import Path
@@ -14,7 +15,16 @@ from modal_nb.supervisor.records import Container, Pool, Way
 from modal_nb.supervisor.settings import Settings
 from modal_nb.supervisor.zygotes import Origin
 
+#: seconds
+_WORD_COMES = 0.05
+
 log = logging.getLogger("modal_nb.supervisor")
+
+
+async def end_of(process: LaunchedContainer) -> None:
+    """Nothing of it is left, and its guard's own word, which comes by the lease in the same moment, has been read."""
+    await process.wait()
+    await asyncio.sleep(_WORD_COMES)
 
 
 class Births:

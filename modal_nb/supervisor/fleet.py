@@ -12,19 +12,19 @@ import secrets
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from modal_nb.protocol.stream import Kind, packet
 from modal_nb.provisioners.base import LaunchFailed
 from modal_nb.scheduler import events as ev
 from modal_nb.spec.lifecycle import CauseKind, ExitCause
-from modal_nb.supervisor.births import Births
+from modal_nb.supervisor.births import Births, end_of
 from modal_nb.supervisor.lease import Lease
 from modal_nb.supervisor.old_logs import remove_old
 from modal_nb.supervisor.records import Container, Pool
 from modal_nb.supervisor.settings import Settings
 from modal_nb.supervisor.snapshots import SnapshotFailed, Snapshots
+from modal_nb.supervisor.tasks import Tasks
 from modal_nb.supervisor.zygotes import Origin, Zygotes
 
 log = logging.getLogger("modal_nb.supervisor")
@@ -61,14 +61,14 @@ class Fleet:
         #: containers whose parent is not there yet
         self._waiting: dict[int, asyncio.Future[Origin]] = {}
         self._dead: dict[int, Container] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(loop)
 
     # -- asked for by effects -----------------------------------------------------------------------------------
 
     def launch(self, number: int, pool: Pool) -> None:
         """Start a container; ContainerLaunched or ContainerStartFailed follows."""
         container = self.containers[number] = self._births.record(number, pool, self._loop.time())
-        self._spawn(self._launch(container))
+        self._tasks.spawn(self._launch(container))
 
     def stop(self, number: int, reason: str) -> None:
         """Ask it to finish what runs, run its exit hooks and end."""
@@ -90,7 +90,7 @@ class Fleet:
         log.info("container kill id=%s reason=%s", container.id, reason)
         container.killed = reason or "killed"
         if container.process is not None:
-            self._spawn(container.process.kill())
+            self._tasks.spawn(container.process.kill())
         elif number in self._waiting:
             self._waiting[number].cancel()
 
@@ -113,8 +113,7 @@ class Fleet:
             self.kill(number, "supervisor ends")
         await self.snapshots.close()
         self._zygotes.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
+        await self._tasks.wait(5)
 
     # -- what becomes known -------------------------------------------------------------------------------------
 
@@ -141,7 +140,7 @@ class Fleet:
         if container.process is None:
             self.exited(container, None)
         elif not container.gone:
-            self._spawn(container.process.kill())
+            self._tasks.spawn(container.process.kill())
 
     def exited(self, container: Container, cause: ExitCause | None) -> None:
         """Its guard reported its end, or its launcher ended without a word. Only the first word counts."""
@@ -156,7 +155,7 @@ class Fleet:
         container.cause = self._cause(container, cause)
         log.info("container exited id=%s cause=%s", container.id, container.cause.detail)
         if container.process is not None:
-            self._spawn(container.process.kill())
+            self._tasks.spawn(container.process.kill())
         for connection in (container.call, container.control, container.lease):
             if connection is not None:
                 connection.close()
@@ -195,9 +194,7 @@ class Fleet:
             await container.process.kill()
         if not container.gone:
             self._feed(ev.ContainerLaunched(container.number))
-        await container.process.wait()
-        # the guard's own word comes by the lease, in the same moment; let it be read first
-        await asyncio.sleep(0.05)
+        await end_of(container.process)
         await self._silence(container)
         self.exited(container, None)
 
@@ -230,8 +227,3 @@ class Fleet:
         """Tell the scheduler, then write what that caused: these events come outside of a link's turn."""
         self._feed_event(event)
         self._flush()
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modal_nb.protocol.forks import socket_in
@@ -17,8 +17,9 @@ from modal_nb.protocol.stream import Packet
 from modal_nb.provisioners.base import LaunchFailed
 from modal_nb.provisioners.launch import launch
 from modal_nb.spec.lifecycle import CauseKind, ExitCause
-from modal_nb.supervisor.births import Births
+from modal_nb.supervisor.births import Births, end_of
 from modal_nb.supervisor.records import Container, Way
+from modal_nb.supervisor.tasks import Tasks
 from modal_nb.supervisor.zygotes import Origin, Zygotes
 
 log = logging.getLogger("modal_nb.supervisor")
@@ -63,7 +64,7 @@ class Snapshots:
         self._plain: dict[int, str] = {}
         #: all processes that have not ended, by number
         self._processes: dict[int, Container] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(loop)
 
     def find(self, number: int) -> Container | None:
         """The process of a snapshot, by the number that it shows."""
@@ -75,16 +76,16 @@ class Snapshots:
         zygote = await self._zygotes.of(pool)
         why = self._plain.get(pool.number, "")
         if pool.spec.snapshot and zygote.parent is not None and not why:
-            why = await self._wait(container)
+            why = await self._wait(container, zygote)
             if not why and (snapshot := self._snapshots.get(pool.number)) is not None:
                 return Origin(Way.SNAPSHOT, socket_in(snapshot.process.connection_file))
         return Origin(zygote.way, zygote.parent, why or zygote.why)
 
-    async def _wait(self, container: Container) -> str:
+    async def _wait(self, container: Container, zygote: Origin) -> str:
         number = container.pool.number
         snapshot = self._snapshots.get(number)
         if snapshot is None:
-            snapshot = Snapshot(self._make(container), self._loop.create_future())
+            snapshot = Snapshot(self._make(container, zygote), self._loop.create_future())
             self._snapshots[number] = snapshot
         snapshot.waiting.add(container.number)
         try:
@@ -96,22 +97,20 @@ class Snapshots:
 
     # -- its process --------------------------------------------------------------------------------------------
 
-    def _make(self, wanted: Container) -> Container:
+    def _make(self, wanted: Container, zygote: Origin) -> Container:
         """To whoever looks it is the container that is wanted first: by its name, in its log."""
         process = self._births.record(self._next_number(), wanted.pool, self._loop.time())
         process.id, process.log, process.template = wanted.id, wanted.log, True
         self._processes[process.number] = process
-        self._spawn(self._keep(process))
+        self._tasks.spawn(self._keep(process, zygote))
         return process
 
-    async def _keep(self, process: Container) -> None:
+    async def _keep(self, process: Container, zygote: Origin) -> None:
         try:
-            origin = await self._zygotes.of(process.pool)
-            process.process = await launch(self._births.request(process, origin.parent, _ENTRY))
+            process.process = await launch(self._births.request(process, zygote.parent, _ENTRY))
             if process.killed:
                 await process.process.kill()
-            await process.process.wait()
-            await asyncio.sleep(0.05)  # its guard's own word comes in the same moment
+            await end_of(process.process)
         except LaunchFailed as error:
             process.cause = ExitCause(CauseKind.START_FAILED, detail=str(error))
         process.gone = True
@@ -161,16 +160,10 @@ class Snapshots:
             return
         snapshot.process.killed = "no longer needed"
         if snapshot.process.process is not None:
-            self._spawn(snapshot.process.process.kill())
+            self._tasks.spawn(snapshot.process.process.kill())
 
     async def close(self) -> None:
         """The supervisor ends."""
         for number in list(self._snapshots):
             self.drop(number)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
-
-    def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._tasks.wait(5)

@@ -66,15 +66,18 @@ class Zygotes:
             return
         error = task.exception()
         if error is None:
-            task.result().watch(lambda: self._forget(key, task))
+            task.result().watch(lambda: self._ended(key, task))
             return
         log.warning("no zygote error=%s", error)
         if not isinstance(error, NoForks):
             self._forget(key, task)
 
-    def _forget(self, key: _Key, task: asyncio.Task[Zygote]) -> None:
-        """It is gone: the next container starts another one."""
+    def _ended(self, key: _Key, task: asyncio.Task[Zygote]) -> None:
         log.warning("a zygote has ended")
+        self._forget(key, task)
+
+    def _forget(self, key: _Key, task: asyncio.Task[Zygote]) -> None:
+        """The next container starts another one."""
         if key in self._zygotes and self._zygotes[key][1] is task:
             del self._zygotes[key]
 
