@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from math import ceil, floor
 from typing import Any
 
+from modal_nb.client import waits
+
 #: for who is told by a supervisor that does not know of these yet
 _AS_EVERYWHERE: Mapping[str, Any] = {
     "now": 0.0,
@@ -51,7 +53,7 @@ def seconds(value: float) -> str:
     """As people read them: 12 ms, 0.3 s, 4.2 s, 31 s."""
     if value < 0.0995:
         return f"{floor(1000 * value + 0.5)} ms"
-    return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
+    return waits.seconds(value)
 
 
 def _concurrency(report: Mapping[str, Any]) -> Iterator[str]:

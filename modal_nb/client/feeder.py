@@ -37,7 +37,6 @@ class Feeder:
         #: all inputs were read
         self._read = False
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:

@@ -18,15 +18,15 @@ def sentence(wait: CallWait) -> str:
     """What the call waits for, or where it runs."""
     match wait.state:
         case "running":
-            return f"runs since {_seconds(wait.seconds)} in {wait.container}"
+            return f"runs since {seconds(wait.seconds)} in {wait.container}"
         case "fetched":
             return f"next in {wait.container}, which {_busy_with(wait.behind)}"
         case "pinned":
             return _in_line(wait)
         case "retrying":
-            return f"failed {_times(wait.failures)}: tried again in {_seconds(wait.seconds)}"
+            return f"failed {_times(wait.failures)}: tried again in {seconds(wait.seconds)}"
         case "gathering":
-            return f"its batch fills, for {_seconds(wait.seconds)} at most"
+            return f"its batch fills, for {seconds(wait.seconds)} at most"
         case _:
             return _queued(wait)
 
@@ -52,7 +52,7 @@ def _reason(wait: CallWait) -> str:
     if wait.short is not None:
         return _capacity(wait.short)
     if wait.back_off:
-        return f"starts failed: the next one is tried in {_seconds(wait.back_off)}"
+        return f"starts failed: the next one is tried in {seconds(wait.back_off)}"
     busy = f"{_containers(wait.busy)} busy"
     if wait.at_maximum:
         return f"{busy}, max_containers={wait.max_containers}"
@@ -64,8 +64,8 @@ def _reason(wait: CallWait) -> str:
 def _starts(starting: Sequence[Starting]) -> str:
     """Of several the one that is furthest."""
     first = max(starting, key=lambda one: (list(_PHASES).index(one.phase), one.seconds))
-    over = [f"{_PHASES[name]} {_seconds(first.start[name])}" for name in _PHASES if name in first.start]
-    now = f"{_PHASES[first.phase]} since {_seconds(first.seconds)}"
+    over = [f"{_PHASES[name]} {seconds(first.start[name])}" for name in _PHASES if name in first.start]
+    now = f"{_PHASES[first.phase]} since {seconds(first.seconds)}"
     what = "a container is starting" if len(starting) == 1 else f"{len(starting)} containers are starting"
     return f"{what}: {', '.join([*over, now])}"
 
@@ -86,7 +86,7 @@ def _busy_with(running: Sequence[RunningInput]) -> str:
     first = max(running, key=lambda one: one.seconds)
     what = first.method or ("another input" if first.count == 1 else f"{first.count:,} inputs")
     more = f" and {_others(len(running) - 1)}" if len(running) > 1 else ""
-    return f"runs {what} since {_seconds(first.seconds)}{more}"
+    return f"runs {what} since {seconds(first.seconds)}{more}"
 
 
 def _others(number: int) -> str:
@@ -101,5 +101,6 @@ def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+def seconds(value: float) -> str:
+    """As people read them: 0.3 s, 4.2 s, 31 s."""
+    return f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s"
