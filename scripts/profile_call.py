@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import modal_nb as modal
+from scripts import timeline
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "call.svg"
 CALLS, UNCOUNTED = 3_000, 500
@@ -88,28 +89,6 @@ def steps(call: tuple[float, float, float], notes: dict[str, Any]) -> list[float
     return [1e6 * (end - begin) for begin, end in pairwise(moments)]
 
 
-def draw(medians: list[float], whole: float) -> None:
-    import matplotlib as mpl  # noqa: PLC0415 - loaded when it is needed, as nothing above needs it
-
-    mpl.use("svg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    with plt.rc_context({"svg.hashsalt": "modal_nb", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure, axes = plt.subplots(figsize=(8, 2.2), layout="constrained")
-        at = 0.0
-        for step, took in zip(STEPS, medians, strict=True):
-            bar = axes.barh([0], [took], left=at, label=step)
-            axes.bar_label(bar, [f"{took:,.0f}"], label_type="center", color="white", fontsize=9)
-            at += took
-        axes.set(yticks=[], xlim=(0, at), xlabel="microseconds from .remote() to its result")
-        axes.set_title(
-            f"one blocking call of a warm container: {whole:,.0f} us (median of {CALLS - UNCOUNTED:,})"
-        )
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        figure.legend(loc="outside lower center", ncols=3)
-        figure.savefig(PICTURE, metadata={"Date": None, "Creator": None})
-
-
 def measure(folder: Path) -> list[list[float]]:
     (folder / "sitecustomize.py").write_text(NOTES, encoding="utf-8")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
@@ -131,7 +110,9 @@ def main() -> None:
         found = measure(Path(folder))
     medians = [statistics.median(step) for step in zip(*found, strict=True)]
     whole = statistics.median(map(sum, found))
-    draw(medians, whole)
+    title = f"one blocking call of a warm container: {whole:,.0f} us (median of {CALLS - UNCOUNTED:,})"
+    across = "microseconds from .remote() to its result"
+    timeline.draw(PICTURE, {title: medians}, STEPS, across=across, height=2.2)
     print(f"{whole:8.1f}  us, the whole call")
     for step, took in zip(STEPS, medians, strict=True):
         print(f"{took:8.1f}  {step}")

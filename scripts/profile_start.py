@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import modal_nb as modal
+from scripts import timeline
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "start.svg"
 #: starts of each class; the first ones also make the warm parent, its spare and the snapshot
@@ -92,34 +93,14 @@ def starts() -> dict[str, list[float]]:
     return {name: steps[len(steps) // 2] for name, steps in counted.items()}
 
 
-def draw(found: dict[str, list[float]]) -> None:
-    import matplotlib as mpl  # noqa: PLC0415 - loaded when it is needed, as nothing above needs it
-
-    mpl.use("svg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    with plt.rc_context({"svg.hashsalt": "modal_nb", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure, rows = plt.subplots(len(found), 1, figsize=(8, 5), layout="constrained")
-        for axes, (name, steps) in zip(rows, found.items(), strict=True):
-            at = 0.0
-            for step, took in zip(STEPS, steps, strict=True):
-                bar = axes.barh([0], [took], left=at, label=step)
-                at += took
-                if took > sum(steps) / 15:
-                    axes.bar_label(bar, [f"{took:,.1f}"], label_type="center", color="white", fontsize=9)
-            axes.set(yticks=[], xlim=(0, at), title=f"{name}: {at:,.1f} ms")
-            axes.spines[["top", "right", "left"]].set_visible(False)
-        rows[-1].set_xlabel("milliseconds from .remote() to its result")
-        figure.legend(*rows[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        figure.savefig(PICTURE, metadata={"Date": None, "Creator": None})
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mnb", ignore_cleanup_errors=True) as home:
         os.environ["MODAL_NB_HOME"] = home
         with app.run():
             found = starts()
-    draw(found)
+    bars = {f"{name}: {sum(steps):,.1f} ms": steps for name, steps in found.items()}
+    across = "milliseconds from .remote() to its result"
+    timeline.draw(PICTURE, bars, STEPS, across=across, height=5, digits=1, least=1 / 15)
     for name, steps in found.items():
         print(f"{name}: {sum(steps):.1f} ms")
         for step, took in zip(STEPS, steps, strict=True):

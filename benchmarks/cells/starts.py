@@ -17,20 +17,7 @@ class Light:
         return x
 
 
-@app.cls(max_containers=1, scaledown_window=2)
-class Heavy:
-    @modal.enter()
-    def load(self) -> None:
-        for name in HEAVY:
-            importlib.import_module(name)
-
-    @modal.method()
-    def noop(self, x: object = None) -> object:
-        return x
-
-
-@app.cls(max_containers=1, scaledown_window=2, enable_memory_snapshot=True)
-class Snapshot:
+class Loading:
     @modal.enter(snap=True)
     def load(self) -> None:
         for name in HEAVY:
@@ -39,3 +26,13 @@ class Snapshot:
     @modal.method()
     def noop(self, x: object = None) -> object:
         return x
+
+
+@app.cls(max_containers=1, scaledown_window=2)
+class Heavy(Loading):
+    """Loads in each container."""
+
+
+@app.cls(max_containers=1, scaledown_window=2, enable_memory_snapshot=True)
+class Snapshot(Loading):
+    """Loads once."""
