@@ -85,7 +85,7 @@ class Feeder:
                 if self._closed:
                     return
                 if self._inputs.at_hand:
-                    self._add_many(list(itertools.islice(inputs, room)))
+                    self._add_many(list(itertools.islice(inputs, room)), room)
                 else:
                     self._add_each(inputs, room)
         except StopIteration:
@@ -95,11 +95,11 @@ class Feeder:
             error = raised
         self._end(error)
 
-    def _add_many(self, rows: list[tuple[Any, ...]]) -> None:
-        if not rows:
-            raise StopIteration
+    def _add_many(self, rows: list[tuple[Any, ...]], room: int) -> None:
         self._gatherer.add_many(rows, self._inputs.kwargs)
         self._count += len(rows)
+        if len(rows) < room:  # asking for room once more would wait for ever, where the window has shrunk meanwhile
+            raise StopIteration
 
     def _add_each(self, inputs: Iterator[tuple[Any, ...]], room: int) -> None:
         for _ in range(room):

@@ -137,6 +137,12 @@ def test_inputs_are_read_at_most_1000_ahead_of_the_results_taken(mapper):
     assert len(read) == 5000
 
 
+def test_a_map_ends_where_small_inputs_are_followed_by_others(mapper):
+    """Fewer of the others may be read ahead: by then more than that were."""
+    inputs = [*range(2000), *[()] * 500]
+    assert list(mapper.combine.map(inputs)) == [(x, 0, 0) for x in inputs]
+
+
 def test_an_input_iterator_may_wait_for_results_of_earlier_inputs(mapper):
     answered = threading.Semaphore(0)
 
