@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 import types
@@ -200,9 +201,18 @@ def _settle(future: asyncio.Future[Any], result: Any) -> None:
 
 
 #: where nothing may be raised, as it would escape
-_OWN_FRAMES = (Arms.run_armed.__code__, Arms.run_rows.__code__)
+_OWN_FRAMES = frozenset({Arms.run_armed.__code__, Arms.run_rows.__code__})
 
 
 def _may_raise_in(frame: types.FrameType | None) -> bool:
-    """Not in our own frame, where it would escape, and not inside the debugger."""
-    return frame is not None and frame.f_code not in _OWN_FRAMES and "pydevd" not in frame.f_code.co_filename
+    """Not in our own frame, where it would escape, nor inside the debugger, nor in a destructor or what else the
+    garbage collector calls: there Python ignores what is raised, and says so in the user's cell.
+    """
+    if frame is None or frame.f_code in _OWN_FRAMES or "pydevd" in frame.f_code.co_filename:
+        return False
+    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None and frame.f_code not in _OWN_FRAMES:
+        if frame.f_code.co_name == "__del__" or frame.f_code in collecting:
+            return False
+        frame = frame.f_back
+    return True

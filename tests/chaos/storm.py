@@ -16,7 +16,7 @@ import psutil
 
 from modal_nb.client import launcher
 from tests.chaos.history import History, Outcome, Run
-from tests.e2e.home import Home, kernel_of, until
+from tests.e2e.home import Home, dead, kernel_of, until
 
 #: an input that was hit this often is spared: at the fourth death it would rightly fail as poison
 SPARED = 2
@@ -204,13 +204,6 @@ def kill(process: psutil.Process) -> None:
     with suppress(psutil.NoSuchProcess):
         process.kill()
     until(lambda: dead(process))
-
-
-def dead(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _runs(path: Path) -> list[Run]:

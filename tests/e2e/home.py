@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from modal_nb.protocol import messages as ms
 from modal_nb.protocol.codec import Codec
 from modal_nb.protocol.connection import Connection, places
 from modal_nb.protocol.requests import MSG_TYPES
-from modal_nb.protocol.stream import Kind, Packet, Receiver, Sender, packet
+from modal_nb.protocol.stream import ConnectionEnded, Kind, Packet, Receiver, Sender, packet
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.01)
     return found
+
+
+def dead(process: psutil.Process) -> bool:
+    """Also while its parent has not asked how it ended, and when the parent does so between two looks."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Caller:
@@ -143,12 +152,17 @@ class Home:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
+    def stop(self) -> None:
+        """End the supervisor, if there is one: it may be ending by itself in this moment."""
+        with contextlib.suppress(OSError, ConnectionEnded):
+            if launcher.find(self.places) is not None:
+                self.ask(ms.SupervisorStop())
+        self.await_nothing_lives()
+
     def close(self) -> None:
-        """End the supervisor and prove that nothing is left; what is, is killed."""
-        if launcher.find(self.places) is not None:
-            self.ask(ms.SupervisorStop())
+        """``stop``, and prove that nothing is left; what is, is killed."""
         try:
-            self.await_nothing_lives()
+            self.stop()
         finally:
             for process in self.living():
                 process.send_signal(signal.SIGKILL)

@@ -15,7 +15,7 @@ from modal_nb.exception import AppStoppedError, DataLossError, InputCancelledErr
 from modal_nb.protocol import deployment as dp
 from modal_nb.protocol import messages as ms
 from tests.chaos.storm import kill
-from tests.e2e.home import until
+from tests.e2e.home import dead, until
 
 
 def works(name, version=1, **options):
@@ -112,7 +112,7 @@ def test_a_supervisor_that_is_told_to_end_leaves_what_waits_to_the_next_one(home
     supervisor = home.supervisor()
     session.current().ask(ms.SupervisorStop(), ms.Done)
     Path(gate).touch()
-    until(lambda: not supervisor.is_running() or supervisor.status() == "zombie")
+    until(lambda: dead(supervisor))
     assert modal.FunctionCall.gather(first, *others) == [(1, 0), *((1, n) for n in range(6))]
 
 

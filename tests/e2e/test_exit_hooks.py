@@ -14,7 +14,7 @@ import modal_nb as modal
 from modal_nb.exception import AppStoppedError, ContainerCrashedError, FunctionTimeoutError
 from modal_nb.protocol import messages as ms
 from tests.e2e import script
-from tests.e2e.home import kernel_of, until
+from tests.e2e.home import dead, kernel_of, until
 from tests.e2e.notebook import Notebook
 
 GRACE = 3.0
@@ -135,7 +135,7 @@ def test_a_supervisor_that_ends_lets_running_inputs_finish_and_runs_exit_hooks_o
         gate.touch()
         running.join()
         assert running.value == "through"
-        until(lambda: not supervisor.is_running() or supervisor.status() == "zombie")
+        until(lambda: dead(supervisor))
         if end == "modal-nb stop":
             stopping.join()
             assert stopping.value == "Stopped.\n"
@@ -156,7 +156,7 @@ def test_an_input_that_outlives_the_grace_of_a_stop_fails_and_its_container_runs
         supervisor.terminate()
         running.join()
         assert isinstance(running.error, AppStoppedError)
-        until(lambda: not supervisor.is_running() or supervisor.status() == "zombie")
+        until(lambda: dead(supervisor))
     assert lines(log) == ["begun"]
     assert f"container exited id={container} cause=did not end within 3 s\n" in home.log()
 

@@ -16,7 +16,7 @@ from modal_nb.client import launcher
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol import segments
 from tests.e2e import script
-from tests.e2e.home import until
+from tests.e2e.home import dead, until
 from tests.e2e.large import Large, app, numbered
 from tests.e2e.test_kills import kernel_of
 from tests.house.tree import ROOT
@@ -60,7 +60,7 @@ def kernel(home):
 
 def kill(process):
     process.send_signal(signal.SIGKILL)
-    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: dead(process))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from modal_nb.protocol import messages as ms
 from tests.e2e import script
-from tests.e2e.home import guard_of, kernel_of, until
+from tests.e2e.home import dead, guard_of, kernel_of, until
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def family(home, tmp_path):
 
 
 def gone(processes):
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    return all(map(dead, processes))
 
 
 def test_after_kill_9_of_the_client_nothing_lives(home, family):

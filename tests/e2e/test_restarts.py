@@ -72,14 +72,7 @@ def token(notebook):
 def notebook(home, tmp_path):
     with Notebook(tmp_path, path=str(tmp_path / "here.ipynb")) as found:
         yield found
-    stop(home)
-
-
-def stop(home):
-    """As ``modal-nb stop``: it ends what lingers, too."""
-    if launcher.find(home.places):
-        home.ask(ms.SupervisorStop())
-    home.await_nothing_lives()
+    home.stop()  # as ``modal-nb stop``: it ends what lingers, too
 
 
 def apps(home):
@@ -206,7 +199,7 @@ def test_vs_code_tells_the_path_in_a_variable(home, tmp_path):
             cells(found)
             told.append(token(found))
     assert told[0] == told[1]
-    stop(home)
+    home.stop()
 
 
 def test_a_script_is_no_notebook(monkeypatch):
@@ -283,7 +276,7 @@ def test_nothing_lingers(home, tmp_path, why):
         notebook.shutdown()
         until(lambda: not apps(home))
     assert "app lingers" not in home.log().rpartition("supervisor ready")[2]
-    stop(home)
+    home.stop()
 
 
 def test_app_stop_ends_it_at_once(home, notebook, tmp_path):

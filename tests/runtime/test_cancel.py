@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 
@@ -30,6 +31,44 @@ def test_a_swallowed_cancel_is_raised_again(runner):
     thread.join()
     assert reply.outcome == "cancelled"
     assert instance.log == ["swallowed"] * 3
+
+
+@pytest.mark.parametrize("where", ["destructor", "collection"])
+def test_a_cancel_waits_for_code_that_can_raise_nothing(runner, where):
+    """What is raised there is ignored by Python, which says so on stderr; pytest makes a failure of that."""
+    began, told, seen = threading.Event(), threading.Event(), []
+
+    def clean_up(*_):
+        began.set()
+        told.wait(60)
+        seen.append("through")
+
+    class Resource:
+        def __del__(self):
+            clean_up()
+
+    class Model:
+        @method
+        def work(self):
+            if where == "destructor":
+                Resource()
+            else:
+                gc.callbacks.append(clean_up)
+                gc.collect()
+            threading.Event().wait(60)
+
+    def cancel():
+        runner.cancel(1)
+        told.set()
+
+    runner.service = Service(Model)
+    thread = later(began, cancel)
+    try:
+        assert one(runner, "work").outcome == "cancelled"
+    finally:
+        gc.callbacks[:] = [callback for callback in gc.callbacks if callback is not clean_up]
+        thread.join()
+    assert seen[0] == "through"
 
 
 def test_cancel_before_the_run_never_enters_user_code(runner):
