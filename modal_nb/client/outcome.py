@@ -46,7 +46,8 @@ def many_of(pool: Pool, method: str, result: Packet) -> list[Answer] | Values:
         return [(False, exception.ConnectionError(f"a result came damaged: {refused}"))] * result.count
     if result.flags != Result.REPLY:
         return [(False, _unanswered(pool, method, result, message))] * result.count
-    pool.ran(method, result.seconds, result.count)
+    if result.seconds:  # the time of a part of a chunk is told with the rest of it
+        pool.ran(method, result.seconds, result.count)
     content = message.content
     values = read_values(content["status"], content, message.buffers)
     if values is not None:

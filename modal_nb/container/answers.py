@@ -64,11 +64,18 @@ class Answers:
         """All that is to be said of an input after its attempt. ``parent``: the header of its message."""
         if outcome.failed:
             self.give_back(asked.number, asked.extra, outcome.begun, failed=True)
-            if not outcome.begun:
+            if not outcome.content["count"]:
                 return
         if outcome.outcome != reply.RETURNED:
             flags = _FLAGS[outcome.outcome]
             self._reply(asked, parent, flags, outcome.content, outcome.frames, outcome.seconds, outcome.begun)
+
+    def part(self, asked: Packet, parent: Frame, outcome: Reply) -> None:
+        """What is through of a chunk that runs on."""
+        flags = _FLAGS[outcome.outcome]
+        self._reply(
+            asked, parent, flags, outcome.content, outcome.frames, begun=outcome.begun, kind=Kind.PART
+        )
 
     def refuse(self, asked: Packet, error: Exception) -> None:
         """The message could not be opened."""
@@ -88,8 +95,9 @@ class Answers:
         frames: list[Frame],
         seconds: float = 0.0,
         begun: int = 1,
+        kind: Kind = Kind.REPLY,
     ) -> None:
-        """A REPLY; its count says how many inputs of the range it is about (fewer: the rest was recalled)."""
+        """A REPLY or a PART; its count says how many inputs of the range it is about (fewer: the rest was recalled)."""
         said = self._content(flags, content)
         message = self._codec.pack("call_reply", said, frames, parent)
         body, size = joined(message)
@@ -102,7 +110,7 @@ class Answers:
             message = self._codec.pack("call_reply", said, lend(said, frames), parent)
             body, size = joined(message)
         head = prefix(
-            Kind.REPLY,
+            kind,
             size,
             number=asked.number,
             extra=asked.extra,

@@ -59,8 +59,8 @@ class InputStream:
         self._scheduled = False
         self._runner: Runner | None = None
         self._shell_calls = itertools.count(1)
-        #: (input, attempt) of what was read and has no reply yet, and of what had one lately
-        self._here: set[tuple[int, int]] = set()
+        #: (input, attempt) of what was read and has no reply yet, with its message; and of what had one lately
+        self._here: dict[tuple[int, int], tuple[Packet, Message]] = {}
         self._answered: deque[tuple[int, int]] = deque(maxlen=64)
         #: recalled or cancelled while the main thread was busy and had not read them yet
         self._returned: set[tuple[int, int]] = set()
@@ -94,9 +94,15 @@ class InputStream:
         self._schedule()
 
     def give_back(self, number: int, attempt: int) -> None:
-        """Called by the control thread: return what is not begun of an input, also of one that is still unread."""
+        """Called by the control thread: answer what is through of a chunk, and return what is not begun of an input,
+        also of one that is still unread.
+        """
         if self._runner is None:
             return
+        with self._order:
+            here = self._here.get((number, attempt))
+        if here is not None:
+            self._runner.send_part(number, partial(self._send_part, *here))
         with self._order:
             begun = self._runner.recall(number)
             if begun is None and self._is_unread((number, attempt)):
@@ -104,6 +110,10 @@ class InputStream:
                 begun = 0
         if begun is not None:
             self.answers.give_back(number, attempt, begun)
+
+    def _send_part(self, asked: Packet, message: Message, part: Reply) -> None:
+        self.output.settle(str(message.content.get("call")))
+        self.answers.part(asked, message.header, part)
 
     def cancel(self, number: int, attempt: int) -> None:
         """Called by the control thread: end an input, or do not begin it once it is read."""
@@ -194,7 +204,7 @@ class InputStream:
                 self._returned.remove(key)
                 self._answered.append(key)
                 return None
-            self._here.add(key)
+            self._here[key] = one, message
             said = message.content
             if said.get("out"):
                 self.output.expect(str(said.get("call")), one.number, looks(said["out"]), message.header)
@@ -269,7 +279,7 @@ class InputStream:
         with self._order:  # not before the replies have left
             for one in unit.members:
                 key = one.packet.number, one.packet.extra
-                self._here.discard(key)
+                self._here.pop(key, None)
                 self._answered.append(key)
         if self._waiting or self._on_empty is not None:
             self._schedule()

@@ -31,7 +31,7 @@ class Kind(IntEnum):
     #: supervisor -> container (number: input, extra: attempt, first and count: range of the chunk; parent: 1 where the
     #: caller takes lent memory, else 0; flags: 0 it runs by itself, else it is of a batch and flags - 1 more follow)
     INPUT = 11
-    #: container -> supervisor (flags: an index into OUTCOMES)
+    #: container -> supervisor (flags: an index into OUTCOMES; count: how many of the range were begun)
     REPLY = 12
     #: control stream, supervisor -> container (number: input, extra: attempt)
     CANCEL_INPUT = 13
@@ -67,6 +67,9 @@ class Kind(IntEnum):
     #: process of a snapshot -> supervisor: containers may be forked from it; or why not (its one frame is text, empty
     #: if they may)
     SNAPPED = 28
+    #: container -> supervisor: like REPLY, of the first inputs of a chunk (count: how many of the range have results
+    #: now, those of earlier PARTs among them), while another one of it runs
+    PART = 29
     #: supervisor -> client: how a pool is that it watches, or what has changed
     REPORT = 30
 

@@ -183,7 +183,7 @@ def collect(ticket: Ticket, chunk: ChunkReply, outcome: str, value: Any, told: T
 def tried_again(ticket: Ticket, chunk: ChunkReply, told: Told) -> Reply:
     """The reply of a chunk whose newest input has failed and may be tried again: it goes back with all behind it."""
     ticket.take_back()
-    return told.whole(chunk.finish(begun=ticket.begun, failed=True))
+    return told.whole(chunk.finish(failed=True))
 
 
 def single(
@@ -205,10 +205,10 @@ def end_of_stream(outcome: str, error: Any, *, items: int, told: Told) -> Reply:
 
 def end_of_chunk(ticket: Ticket, chunk: ChunkReply, told: Told) -> Reply:
     """The reply when no further input is to be begun: all were, or the rest was recalled or cancelled."""
-    if not ticket.begun:
+    if not ticket.unanswered:
         return not_begun(ticket)
     cancelled = ticket.cancelled and ticket.next < ticket.stop_at
-    return told.whole(chunk.finish(reply.CANCELLED if cancelled else reply.OK, begun=ticket.begun))
+    return told.whole(chunk.finish(reply.CANCELLED if cancelled else reply.OK))
 
 
 def not_begun(ticket: Ticket) -> Reply:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from modal_nb.runtime import failures
 from modal_nb.runtime.payload import Chunk, Frame, is_chunk, join_chunk, loads, weight
+from modal_nb.runtime.tickets import Ticket
 
 OK = "ok"
 ERROR = "error"
@@ -31,7 +33,8 @@ class Reply:
     frames: list[Frame]
     #: run time
     seconds: float = 0.0
-    #: how many inputs of the range were begun; the rest were recalled, or not reached when a cancel came
+    #: how many inputs of the range were begun, those answered before among them; the rest were recalled, or not reached
+    #: when a cancel came
     begun: int = 1
     #: the input behind these has failed and may be tried again
     failed: bool = False
@@ -39,13 +42,20 @@ class Reply:
 
 @dataclass(slots=True)
 class ChunkReply:
-    """Collects the outcomes of a range of a chunk, in order."""
+    """Collects the outcomes of a range of a chunk, in order.
 
+    The thread that runs it adds to it and finishes it; any other one may have what is there sent off before. Appending
+    to ``entries`` needs no lock, so that the quick way of a chunk has none.
+    """
+
+    ticket: Ticket | None = None
     entries: list[Any] = field(default_factory=list)
     failed: dict[str, Any] = field(default_factory=dict)
     failure_frames: list[Frame] = field(default_factory=list)
     #: bytes, roughly
     weight: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: bool = False
 
     def add(self, packed: Any) -> None:
         """A result that ``payload.pack`` made."""
@@ -54,18 +64,47 @@ class ChunkReply:
 
     def add_failure(self, content: dict[str, Any], frames: Sequence[Frame]) -> None:
         """What ``failures.dump_failure`` made of an exception."""
-        start = len(self.failure_frames)
-        self.failure_frames.extend(frames)
-        self.weight += sum(memoryview(frame).nbytes for frame in frames)
-        self.failed[str(len(self.entries))] = {"failure": content, "at": [start, len(self.failure_frames)]}
-        self.entries.append(None)
+        with self._lock:
+            start = len(self.failure_frames)
+            self.failure_frames.extend(frames)
+            self.weight += sum(memoryview(frame).nbytes for frame in frames)
+            self.failed[str(len(self.entries))] = {
+                "failure": content,
+                "at": [start, len(self.failure_frames)],
+            }
+            self.entries.append(None)
 
-    def finish(self, outcome: str = OK, *, begun: int, failed: bool = False) -> Reply:
-        """The reply of all that was collected; an input that a cancel ended is begun and has no entry."""
+    def send_part(self, send: Callable[[Reply], None]) -> None:
+        """Have ``send`` answer what is through, if another input runs on. Else all is about to be answered anyway.
+
+        The reply of the rest does not overtake it: ``finish`` waits until it was sent.
+        """
+        ticket = self.ticket
+        with self._lock:
+            entries = self.entries.copy()
+            if ticket is None or self._over or not 0 < len(entries) < ticket.unanswered:
+                return
+            part = self._reply(OK, entries, begun=ticket.answered + len(entries))
+            del self.entries[: len(entries)]
+            self.failed, self.failure_frames, self.weight = {}, [], 0
+            ticket.answered = part.begun
+            send(part)
+
+    def finish(self, outcome: str = OK, *, begun: int | None = None, failed: bool = False) -> Reply:
+        """The reply of all that was collected; an input that a cancel ended is begun and has no entry. ``begun``: where
+        there is no ticket.
+        """
+        with self._lock:
+            self._over = True
+            return self._reply(
+                outcome, self.entries, begun=self.ticket.begun if self.ticket else begun or 0, failed=failed
+            )
+
+    def _reply(self, outcome: str, entries: list[Any], *, begun: int, failed: bool = False) -> Reply:
         if outcome == OK and self.failed:
             outcome = ERROR
-        frames = join_chunk(self.entries)
-        content: dict[str, Any] = {"count": len(self.entries)}
+        frames = join_chunk(entries)
+        content: dict[str, Any] = {"count": len(entries)}
         if self.failed:
             content |= {"failures": self.failed, "failures_at": len(frames)}
         return Reply(outcome, content, [*frames, *self.failure_frames], begun=begun, failed=failed)

@@ -5,7 +5,7 @@ coroutines. ``arms`` says how exactly the one that is cancelled is ended.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,8 @@ class Runner:
         self.arms = Arms(threaded=threaded)
         self._told = told or Told()
         self._tickets: dict[int | str, Ticket] = {}
+        #: of the chunks that run
+        self._chunks: dict[int | str, ChunkReply] = {}
         self.install, self.on_interrupt = self.arms.install, self.arms.on_interrupt
 
     @property
@@ -110,6 +112,12 @@ class Runner:
         ticket = self._tickets.get(input_id)
         return None if ticket is None else ticket.give_back()
 
+    def send_part(self, input_id: int | str, send: Callable[[Reply], None]) -> None:
+        """Have ``send`` answer those inputs of a chunk that are through, if another one of it runs on."""
+        chunk = self._chunks.get(input_id)
+        if chunk is not None:
+            chunk.send_part(send)
+
     # --- sync ---
 
     def run_sync(self, ticket: Ticket, method: str, frames: Sequence[Frame]) -> Reply:
@@ -138,8 +146,12 @@ class Runner:
         context.serve_next((ticket.single_name, index))
         return single(*self.arms.run_armed(ticket, call_user, bound, inputs, index), told=self._told)
 
+    def _chunk(self, ticket: Ticket) -> ChunkReply:
+        chunk = self._chunks[ticket.input_id] = ChunkReply(ticket)
+        return chunk
+
     def _run_chunk(self, ticket: Ticket, bound: BoundMethod, inputs: Inputs) -> Reply:
-        chunk = ChunkReply()
+        chunk = self._chunk(ticket)
         if (rows := inputs.rows) is not None:
             return self._run_rows(ticket, bound, rows, chunk)
         while (index := ticket.begin_next()) is not None:
@@ -167,7 +179,7 @@ class Runner:
             return tried_again(ticket, chunk, self._told)
         collect(ticket, chunk, outcome, value, self._told)
         if outcome in LAST or (ticket.count == 1 and outcome != reply.OK):
-            return chunk.finish(self._told.outcome(outcome, value), begun=ticket.begun)
+            return chunk.finish(self._told.outcome(outcome, value))
         return None
 
     # --- async ---
@@ -190,7 +202,7 @@ class Runner:
             inputs, bound = open_message(self.service, ticket, method, frames)
         except Exception as error:  # noqa: BLE001 - as in _run_message
             return refuse(ticket, error)
-        chunk = ChunkReply()
+        chunk = self._chunk(ticket)
         while (index := ticket.begin_next()) is not None:
             context.serve_next(ticket.name_of(index, many=inputs.many))
             outcome, value = await self.arms.run_task(ticket, guarded(await_user(bound, inputs, index)))
@@ -268,3 +280,4 @@ class Runner:
         ticket.finish()
         if self._tickets.get(ticket.input_id) is ticket:
             del self._tickets[ticket.input_id]
+            self._chunks.pop(ticket.input_id, None)

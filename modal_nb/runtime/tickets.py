@@ -30,6 +30,7 @@ class Ticket:
     """A message of inputs from its arrival to its reply. Made and ended by a Runner."""
 
     __slots__ = (
+        "answered",
         "base",
         "batch",
         "call_id",
@@ -59,6 +60,8 @@ class Ticket:
         self.stop_at = first + count
         #: the indexes that are not begun: to take one, and to take all, is one step for all threads
         self.rest: Iterator[int] = iter(range(first, first + count))
+        #: how many of its first inputs have been answered while it goes on
+        self.answered = 0
         self.cancelled = False
         self.done = False
         #: what its code is ended by, where it runs together with others
@@ -109,9 +112,14 @@ class Ticket:
         return self.next - self.first
 
     @property
+    def unanswered(self) -> int:
+        """Of those that were begun."""
+        return self.begun - self.answered
+
+    @property
     def returned(self) -> bool:
-        """Whether all of it was given back before anything was begun."""
-        return self.stop_at <= self.first
+        """Whether all that has no answer was given back before it was begun."""
+        return self.stop_at <= self.first + self.answered
 
     def single_name(self, index: int) -> str:
         return self.name_of(index, many=False)

@@ -14,7 +14,7 @@ from modal_nb.scheduler.effects import (
     RecallInput,
     ReplyInput,
 )
-from modal_nb.scheduler.events import InputFinished, InputPaused, InputReturned, Outcome
+from modal_nb.scheduler.events import InputFinished, InputPaused, InputReturned, Outcome, PartFinished
 from modal_nb.scheduler.inputs import Input
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
@@ -49,7 +49,7 @@ def _leave(ledger: Ledger, container: Container, input: Input, now: float) -> No
 
 
 def heard(
-    ledger: Ledger, event: InputFinished | InputReturned | InputPaused
+    ledger: Ledger, event: InputFinished | InputReturned | InputPaused | PartFinished
 ) -> tuple[Container, Input] | None:
     """The fence: only the attempt that runs now, in the container that it was sent to, is heard."""
     container = ledger.containers.get(event.container)
@@ -97,19 +97,24 @@ def returned(ledger: Ledger, event: InputReturned, now: float) -> Container | No
     if found is None:
         return None
     container, input = found
-    if event.begun <= 0:
+    begun = event.begun - input.answered
+    if begun <= 0:
         _leave(ledger, container, input, now)
         if not input.over:
             _given_back(ledger, input, event, now)
-    elif event.begun < input.count and not input.over:
-        rest = split(ledger, input, event.begun)
+    elif begun < input.count and not input.over:
+        rest = split(ledger, input, begun)
         input.recall_at = inf
-        if not input.cancelling:
-            # the last of those that were begun is the one that runs: its own time at most is left
-            input.deadline = min(input.deadline, now + input.pool.spec.limits.timeout)
-            ledger.deadlines.arm(container, input.deadline)
+        last_runs(ledger, container, input, now)
         _given_back(ledger, rest, event, now)
     return container
+
+
+def last_runs(ledger: Ledger, container: Container, input: Input, now: float) -> None:
+    """Of a chunk the last one of those that are left here is the one that runs: its own time at most is left."""
+    if not input.cancelling:
+        input.deadline = min(input.deadline, now + input.pool.spec.limits.timeout)
+        ledger.deadlines.arm(container, input.deadline)
 
 
 def _given_back(ledger: Ledger, input: Input, event: InputReturned, now: float) -> None:

@@ -89,6 +89,14 @@ class ReplyInput:
 
 
 @dataclass(slots=True)
+class ReplyPart:
+    """Pass the reply in hand on as the results of its first ``count`` inputs; it goes on as the rest of them."""
+
+    input: int
+    count: int
+
+
+@dataclass(slots=True)
 class FailInput:
     """Tell the caller that it failed for a reason that is not the user's code; the input is over."""
 
@@ -147,6 +155,7 @@ Effect = (
     | StopContainer
     | KillContainer
     | ReplyInput
+    | ReplyPart
     | FailInput
     | DropInput
     | SplitInput

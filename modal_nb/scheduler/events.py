@@ -170,6 +170,18 @@ class InputReturned:
 
 
 @dataclass(slots=True)
+class PartFinished:
+    """The first ``done`` inputs of a chunk have results, which are here, and another one of it still runs: said when
+    RecallInput comes.
+    """
+
+    container: int
+    input: int
+    attempt: int
+    done: int
+
+
+@dataclass(slots=True)
 class InputPaused:
     """A generator begins to wait for its reader (``paused``), or goes on: the wait is not of its time."""
 
@@ -233,6 +245,7 @@ Event = (
     | ContainerStartFailed
     | InputFinished
     | InputReturned
+    | PartFinished
     | InputPaused
     | ContainerExited
     | ContainerStopAsked

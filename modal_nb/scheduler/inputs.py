@@ -55,6 +55,8 @@ class Input:
     batch: Batch | None = None
     #: a container died under a batch with it: the next one is of it alone
     alone: bool = False
+    #: how many inputs that were sent with this attempt have their results and are not counted any more
+    answered: int = 0
     deadline: float = inf
     recall_at: float = inf
     #: of a generator that waits for its reader: how much of its time is left; inf: it does not wait
@@ -78,6 +80,7 @@ class Input:
         self.container = None
         self.batch, self.since = None, -inf
         self.ahead = self.cancelling = self.splitting = self.retrying = self.called = False
+        self.answered = 0
         self.deadline = self.recall_at = self.left = inf
 
 

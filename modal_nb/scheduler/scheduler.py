@@ -10,6 +10,7 @@ from modal_nb.scheduler import (
     apps,
     attempts,
     orphans,
+    parts,
     pauses,
     pins,
     placement,
@@ -42,6 +43,7 @@ from modal_nb.scheduler.events import (
     InputPaused,
     InputReturned,
     LimitChanged,
+    PartFinished,
     PinnedArrived,
     PoolOpened,
     PoolReplaced,
@@ -94,8 +96,9 @@ class Scheduler:
             ContainerLaunched: self._container_launched,
             ContainerReady: self._container_ready,
             ContainerStartFailed: self._container_start_failed,
-            InputFinished: self._input_finished,
-            InputReturned: self._input_returned,
+            InputFinished: lambda event, now: turns.input_finished(self._ledger, event, now),
+            InputReturned: lambda event, now: turns.input_returned(self._ledger, event, now),
+            PartFinished: lambda event, now: parts.finished(self._ledger, event, now),
             InputPaused: lambda event, now: pauses.paused(self._ledger, event, now),
             ContainerExited: self._container_exited,
             ContainerStopAsked: self._container_stop_asked,
@@ -232,17 +235,6 @@ class Scheduler:
             placement.scale_up(ledger, container.pool, now)
         ledger.touch(input.pool, now)
         ledger.forget_if_empty(input.pool)
-
-    def _input_finished(self, event: InputFinished, now: float) -> None:
-        container = attempts.finished(self._ledger, event, now)
-        if container is not None:
-            turns.slot_freed(self._ledger, container, now)
-
-    def _input_returned(self, event: InputReturned, now: float) -> None:
-        container = attempts.returned(self._ledger, event, now)
-        if container is not None:
-            turns.slot_freed(self._ledger, container, now)
-            placement.scale_up(self._ledger, container.pool, now)
 
     # -- containers
 

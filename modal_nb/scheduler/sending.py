@@ -125,13 +125,18 @@ def split(ledger: Ledger, input: Input, keep: int) -> Input:
         nesting.join(rest, input.parent)
     rest.nested = input.nested
     ledger.inputs[number] = rest
-    container = input.container
-    if container is not None and container.on_duty:
-        input.pool.held_load += min(keep, input.weight) - input.weight
-    input.count = keep
-    input.weight = min(keep, input.weight)
+    shorten(input, keep)
     ledger.out.append(SplitInput(input.number, keep, number))
     return rest
+
+
+def shorten(input: Input, count: int) -> None:
+    """Fewer inputs are left of it than there were."""
+    container = input.container
+    if container is not None and container.on_duty:
+        input.pool.held_load += min(count, input.weight) - input.weight
+    input.count = count
+    input.weight = min(count, input.weight)
 
 
 def singles(ledger: Ledger, input: Input) -> list[Input]:

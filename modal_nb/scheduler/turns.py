@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from modal_nb.scheduler import nesting, pins, placement, sending, stops
+from modal_nb.scheduler import attempts, nesting, pins, placement, sending, stops
 from modal_nb.scheduler.containers import Container
+from modal_nb.scheduler.events import InputFinished, InputReturned
 from modal_nb.scheduler.ledger import Ledger
 from modal_nb.scheduler.pool import Pool
 from modal_nb.spec.lifecycle import ContainerState
+
+
+def input_finished(ledger: Ledger, event: InputFinished, now: float) -> None:
+    container = attempts.finished(ledger, event, now)
+    if container is not None:
+        slot_freed(ledger, container, now)
+
+
+def input_returned(ledger: Ledger, event: InputReturned, now: float) -> None:
+    container = attempts.returned(ledger, event, now)
+    if container is not None:
+        slot_freed(ledger, container, now)
+        placement.scale_up(ledger, container.pool, now)
 
 
 def slot_freed(ledger: Ledger, container: Container, now: float) -> None:

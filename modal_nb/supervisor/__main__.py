@@ -77,6 +77,7 @@ class Supervisor:
             KernelLink(
                 reactor.feed,
                 reactor.finish,
+                reactor.finish_part,
                 reactor.streams.item,
                 reactor.outputs.shown,
                 self.fleet.stream_ended,

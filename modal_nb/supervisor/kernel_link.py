@@ -25,6 +25,7 @@ class KernelLink:
         self,
         feed: Callable[[ev.Event], None],
         finish: Callable[[int, Packet, ev.Outcome], None],
+        finish_part: Callable[[int, Packet], None],
         item: Callable[[Packet], None],
         output: Callable[[Container, Packet], None],
         broke: Callable[[Container], None],
@@ -35,6 +36,7 @@ class KernelLink:
         """``changed``: people could see a difference in this pool; ``snapped``: what the process of a snapshot says."""
         self._feed = feed
         self._finish = finish
+        self._finish_part = finish_part
         self._item = item
         self._output = output
         self._broke = broke
@@ -69,6 +71,8 @@ class KernelLink:
                 raise MessageRefused(f"outcome {packet.flags} does not exist")
             container.served += packet.count
             self._finish(container.number, packet, _OUTCOMES[packet.flags])
+        elif kind == Kind.PART:
+            self._finish_part(container.number, packet)
         elif kind == Kind.ITEM:
             self._item(packet)
         elif kind == Kind.OUTPUT:
@@ -76,7 +80,15 @@ class KernelLink:
         elif kind == Kind.PAUSE:
             paused = bool(packet.flags)
             self._feed(ev.InputPaused(container.number, packet.number, packet.extra, paused))
-        elif kind == Kind.LOADED:
+        elif kind == Kind.RETURNED:
+            failed = bool(packet.flags)
+            self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first, failed))
+        else:
+            self._start(container, packet)
+
+    def _start(self, container: Container, packet: Packet) -> None:
+        kind = packet.kind
+        if kind == Kind.LOADED:
             container.loaded_at = self._now()
             self._changed(container.pool.number)
         elif kind == Kind.READY:
@@ -86,9 +98,6 @@ class KernelLink:
             container.pool.start_failure = packet
             container.start_failed = True
             self._feed(ev.ContainerStartFailed(container.number))
-        elif kind == Kind.RETURNED:
-            failed = bool(packet.flags)
-            self._feed(ev.InputReturned(container.number, packet.number, packet.extra, packet.first, failed))
         else:
             raise MessageRefused(f"a container may not send packets of kind {kind}")
 

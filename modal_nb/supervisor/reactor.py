@@ -62,6 +62,7 @@ class Reactor:
             fx.StopContainer: lambda e: self.fleet.stop(e.container, e.reason),
             fx.KillContainer: lambda e: self.fleet.kill(e.container, e.reason),
             fx.ReplyInput: self._pass_on,
+            fx.ReplyPart: self._pass_part_on,
             fx.FailInput: self._fail,
             fx.DropInput: self._drop,
             fx.SplitInput: self._split,
@@ -113,10 +114,17 @@ class Reactor:
     def finish(self, container: int, reply: Packet, outcome: ev.Outcome) -> None:
         """A REPLY packet of a container."""
         held = self.inputs.get(reply.number)
-        if held is not None and 0 < reply.count < held.count:  # the rest of the chunk was recalled meanwhile
+        if held is not None and 0 < reply.count < held.answered + held.count:
+            # the rest of the chunk was recalled meanwhile
             self.feed(ev.InputReturned(container, reply.number, reply.extra, reply.count))
         self._reply = reply
         self.feed(ev.InputFinished(container, reply.number, reply.extra, outcome, reply.seconds))
+        self._reply = None
+
+    def finish_part(self, container: int, reply: Packet) -> None:
+        """A PART packet of a container."""
+        self._reply = reply
+        self.feed(ev.PartFinished(container, reply.number, reply.extra, reply.count))
         self._reply = None
 
     def cancel(self, client: Client, call: int, *, terminate: bool = False) -> None:
@@ -143,6 +151,7 @@ class Reactor:
     def _send(self, effect: fx.SendInput) -> None:
         held = self.inputs[effect.input]
         held.attempt, held.container, held.sent_at = effect.attempt, effect.container, self._loop.time()
+        held.answered = 0
         link = self.fleet.containers[effect.container].call
         if link is None:
             return  # its end is being reported; the scheduler sends the input elsewhere then
@@ -168,6 +177,18 @@ class Reactor:
 
     def _pass_on(self, effect: fx.ReplyInput) -> None:
         held = self._over(effect.input)
+        self._pass(held, held.count)
+
+    def _pass_part_on(self, effect: fx.ReplyPart) -> None:
+        held = self.inputs[effect.input]
+        self._pass(held, effect.count)
+        held.first += effect.count
+        held.count -= effect.count
+        held.answered += effect.count
+        held.whole = False
+
+    def _pass(self, held: Held, count: int) -> None:
+        """The reply in hand, as results of its first ``count`` inputs."""
         reply = self._reply
         assert reply is not None
         head = prefix(
@@ -175,7 +196,7 @@ class Reactor:
             len(reply.body),
             number=held.call,
             first=held.first,
-            count=held.count,
+            count=count,
             flags=Result.REPLY,
             parts=reply.parts,
             seconds=reply.seconds,

@@ -170,5 +170,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     ),
     "a container aside makes room for two": ("pool", "(self.containers) - self", "(self.containers) - 2 * self"),
     "nobody is next": ("turns", "        pins.pump(ledger, container, now)\n", "        pass\n"),
+    "a part is told twice": ("parts", "    input.answered = event.done\n", ""),
+    "what a part has told runs again": ("parts", "    shorten(input, input.count - count)\n", ""),
+    "what was begun is counted without parts": ("attempts", "event.begun - input.answered", "event.begun"),
     "queue bound ignored": ("admission", "> ledger.rules.queue_bound", "< 0"),
 }  # fmt: skip

@@ -313,6 +313,7 @@ _OF_CONTAINERS = (
     ev.ContainerStartFailed,
     ev.InputFinished,
     ev.InputReturned,
+    ev.PartFinished,
     ev.ContainerExited,
 )
 

@@ -147,6 +147,8 @@ class SimContainer:
         self.told_until = max(self.told_until, world.now + world.delay())
         # a stream does not double or lose; that the others survive it is more than they need
         copies = 1 if isinstance(event, ev.InputPaused) else world.copies(event)
+        if isinstance(event, ev.PartFinished):
+            copies = max(1, copies)
         for copy in range(copies):
             world.at(self.told_until + copy * world.echo(), lambda: world.feed(event))
 
@@ -302,7 +304,11 @@ class SimContainer:
                 self.tell(ev.InputReturned(self.number, input, attempt, 0))
                 return
         for sent in self.running:
-            if (sent.input, sent.attempt) == (input, attempt) and sent.begun < len(sent.works):
+            if (sent.input, sent.attempt) != (input, attempt):
+                continue
+            if sent.begun > 1 and not sent.batched:
+                self.tell(ev.PartFinished(self.number, input, attempt, sent.begun - 1))
+            if sent.begun < len(sent.works):
                 del sent.works[sent.begun :]
                 self.tell(ev.InputReturned(self.number, input, attempt, sent.begun))
 

@@ -36,6 +36,8 @@ class ModelInput:
     cancelled: bool = False
     recalled: bool = False
     paused: bool = False
+    #: how many that were sent with this attempt were told before the rest
+    answered: int = 0
     #: the number of the container that it is for, 0: any of its pool; and whether that is aside then
     pinned: int = 0
     aside: bool = False
@@ -145,7 +147,7 @@ class Model:
 
     def _hear_InputReturned(self, event: ev.InputReturned) -> None:  # noqa: N802
         input = self.current(event.container, event.input, event.attempt)
-        if input is not None and event.begun == 0:
+        if input is not None and event.begun == input.answered:
             self._leave(input)
             if event.failed:  # of a chunk its first one, which is what this number stands for from now on
                 input.failures += 1
@@ -208,6 +210,7 @@ class Model:
         self._unpin(input)
         input.container, input.unit = None, []
         input.recalled = input.paused = False
+        input.answered = 0
         input.children.clear()
 
     def _unpin(self, input: ModelInput) -> None:
@@ -237,6 +240,8 @@ class Model:
                 input.recalled = input.recalled or isinstance(effect, fx.RecallInput)
             case fx.SplitInput():
                 self._split(self.inputs[effect.input], effect)
+            case fx.ReplyPart():
+                self._part(self.inputs[effect.input], effect)
             case fx.ReplyInput() | fx.FailInput() | fx.DropInput():
                 self._over(self.inputs[effect.input], effect)
             case fx.ForgetPool():
@@ -317,12 +322,21 @@ class Model:
         rest.attempt, rest.cancelled = 0, input.cancelled
         event = self.event
         if isinstance(event, ev.InputReturned) and event.failed and event.input == input.number:
-            rest.failures = int(0 < event.begun == effect.keep)
+            rest.failures = int(0 < event.begun - input.answered == effect.keep)
         input.count = effect.keep
         self.inputs[effect.rest] = rest
         parent = self.inputs.get(input.parent)
         if parent is not None and input.number in parent.children:
             parent.children.add(effect.rest)
+
+    def _part(self, input: ModelInput, effect: fx.ReplyPart) -> None:
+        event = self.event
+        assert isinstance(event, ev.PartFinished), "results of a part, but none are in hand"
+        assert self.current(event.container, event.input, event.attempt) is input
+        assert 0 < effect.count == event.done - input.answered < input.count
+        assert not input.over
+        input.answered += effect.count
+        input.count -= effect.count
 
     def _over(self, input: ModelInput, effect: fx.ReplyInput | fx.FailInput | fx.DropInput) -> None:
         assert not input.over, f"input {input.number} has two outcomes"

@@ -73,6 +73,6 @@ class Pinned:
         self._demand(not self._serves(container), f"{effect} although container {container} serves")
 
     def aside(self, container: int) -> bool:
-        """Its pool does without it now."""
+        """Its pool does without it now; one that ends counts again."""
         line = self.lines.get(container)
-        return bool(line) and self.known[line[0]][1]
+        return bool(line) and self.known[line[0]][1] and self._serves(container)

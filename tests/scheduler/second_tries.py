@@ -104,7 +104,7 @@ class SecondTries:
 
     def returned(self, event: ev.InputReturned | None) -> None:
         self._returned = event if event is not None and event.failed else None
-        if self._returned is not None and not event.begun and self._world.spans[event.input][2] == 1:
+        if self._returned is not None and not self._begun(event) and self._world.spans[event.input][2] == 1:
             self._first_of(event.input)
 
     def split(self, effect: fx.SplitInput) -> None:
@@ -113,16 +113,21 @@ class SecondTries:
         self._pools[rest] = self._pools.get(input) or self._world.spans[input][0].pool
         if event is None or input != event.input:
             return
-        if not event.begun:
+        if not self._begun(event):
             self._first_of(input)
         elif self._world.spans[input][2] - effect.keep == 1:
             self._first_of(rest)
         else:
             self._returned = ev.InputReturned(event.container, rest, event.attempt, 0, failed=True)
 
+    def _begun(self, event: ev.InputReturned) -> int:
+        """How many stay where they are."""
+        return event.begun - self._world.answered.get(event.input, 0)
+
     def _first_of(self, input: int) -> None:
         """It has failed, as the first of a chunk: never before."""
         self._returned = None
+        self._late.discard(input)
         if not self._closing(self._pool(input)):
             self._count(input)
 

@@ -212,7 +212,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         asked = [(c, input) for c in living for input in c.held if input.recalled]
         if asked:
             container, input = asked[pick % len(asked)]
-            begun = 0 if input not in self.model.running(container) else pick % input.count
+            begun = 0 if input not in self.model.running(container) else input.answered + pick % input.count
             input.recalled = False
             self.answer(ev.InputReturned(container.number, input.number, input.attempt, begun))
 
@@ -223,11 +223,20 @@ class SchedulerMachine(RuleBasedStateMachine):
         input = self.held(pick)
         if input is None or input.count == 1 or input.batch or not self.model.retries(input):
             return
-        begun = pick % input.count
+        stay = pick % input.count
         place = input.container.number, input.number, input.attempt
-        self.feed(ev.InputReturned(*place, begun, failed=True))
-        if begun:
+        self.feed(ev.InputReturned(*place, input.answered + stay, failed=True))
+        if stay:
             self.answer(ev.InputFinished(*place, ev.Outcome.OK, 0.1))
+
+    @rule(pick=picks)
+    @precondition(_something_runs)
+    def finish_a_part(self, pick):
+        """The first ones of a chunk are through while another one runs."""
+        input = self.held(pick)
+        if input is not None and input.count > 1 and not input.batch:
+            done = input.answered + 1 + pick % (input.count - 1)
+            self.answer(ev.PartFinished(input.container.number, input.number, input.attempt, done))
 
     @rule(pick=picks, paused=st.booleans())
     @precondition(_something_runs)

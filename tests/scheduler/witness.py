@@ -20,6 +20,7 @@ from tests.scheduler.batches import Batches
 from tests.scheduler.book import Book
 from tests.scheduler.nests import Nests
 from tests.scheduler.orphans import Orphans
+from tests.scheduler.parts import Parts
 from tests.scheduler.pauses import Pauses
 from tests.scheduler.pinned import Pinned
 from tests.scheduler.second_tries import SecondTries
@@ -48,12 +49,13 @@ class Witness:
         #: when a chunk was called back: what it keeps has its full time again
         self.shortened: dict[int, float] = {}
         self.pauses = Pauses()
+        self.parts = Parts(world, self.books, self.demand)
         self.batches = Batches(world)
         self.second = SecondTries(world, self.demand, self._closing, lambda: self.pinned.known)
         self.orphans = Orphans(world, self.apps, self.demand, self.waiting)
         self.pinned = Pinned(self.books, self.demand, self._serves)
         self.nests = Nests(self.books, self._running, self.second.postponed, self.pinned.aside)
-        #: the attempt whose answer is in hand, and who must fail for a crash in this step
+        #: whose answer is in hand, and who must fail for a crash
         self.in_hand: tuple[int, int] | None = None
         self.doomed: set[int] = set()
         world.before, world.see, world.after_all = self.before, self.see, self.after
@@ -67,6 +69,7 @@ class Witness:
     def before(self, event: ev.Event) -> None:
         self.in_hand = None
         self.doomed.clear()
+        self.parts.before(event)
         self.orphans.hear(event)
         hear = getattr(self, "_hear_" + type(event).__name__, None)
         if hear is not None:
@@ -142,7 +145,7 @@ class Witness:
         book = self.books.get(event.container)
         heard = book is not None and book.held.get(event.input, (0, 0.0))[0] == event.attempt
         self.second.returned(event if heard and event.input not in self.over else None)
-        if event.begun == 0:
+        if event.begun == self.world.answered.get(event.input, 0):
             self._answered(event.container, event.input, event.attempt)
             self.in_hand = None
         elif (book := self.books.get(event.container)) and book.held.get(event.input) == (event.attempt, inf):
@@ -241,11 +244,8 @@ class Witness:
     def _ran_out(self, input: int, book: Book) -> bool:
         """Its time is over."""
         attempt, since = book.held[input]
-        late = (
-            since
-            + self.pauses.of(input, attempt, self.world.now)
-            + self.world.specs[book.pool].limits.timeout
-        )
+        paused = self.pauses.of(input, attempt, self.world.now)
+        late = since + paused + self.world.specs[book.pool].limits.timeout
         return self.world.now >= late - EPS
 
     def _see_SendInput(self, effect: fx.SendInput) -> None:  # noqa: N802
@@ -287,7 +287,8 @@ class Witness:
                 continue
             for sent in container.running + container.waiting:
                 other, start, _ = self.world.spans[sent.input]
-                clear = other is not message or start + len(sent.works) <= first or first + count <= start
+                end = start + len(sent.works) - self.world.answered[sent.input]
+                clear = other is not message or end <= first or first + count <= start
                 self.demand(clear, f"I3: a part of input {effect.input} still runs in {container.number}")
 
     def _see_StopContainer(self, effect: fx.StopContainer) -> None:  # noqa: N802
@@ -307,6 +308,10 @@ class Witness:
         self.demand(in_hand, f"a reply for input {effect.input}, but none is in hand")
         self.second.replied(effect.input)
         self._outcome(effect.input)
+
+    def _see_ReplyPart(self, effect: fx.ReplyPart) -> None:  # noqa: N802
+        self.parts.told(effect, self.over)
+        self.shortened[effect.input] = self.world.now
 
     def _see_FailInput(self, effect: fx.FailInput) -> None:  # noqa: N802
         if effect.kind is fx.FailureKind.DEADLOCK:

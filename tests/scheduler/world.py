@@ -31,6 +31,8 @@ class World:
         self.containers: dict[int, SimContainer] = {}
         #: what an input number stands for: its message, and from where to where
         self.spans: dict[int, tuple[Message, int, int]] = {}
+        #: of each input how many of those that were sent with its attempt were told before the rest
+        self.answered: dict[int, int] = {}
         #: inputs with an outcome
         self.told: set[int] = set()
         self.log: list[tuple[float, ev.Event, list[fx.Effect]]] = []
@@ -108,6 +110,7 @@ class World:
         self.containers[effect.container] = SimContainer(self, effect.container, effect.pool, habits)
 
     def _on_SendInput(self, effect: fx.SendInput) -> None:  # noqa: N802
+        self.answered[effect.input] = 0
         message, first, count = self.spans[effect.input]
         works = message.works[first : first + count]
         container = self.containers[effect.container]
@@ -139,6 +142,13 @@ class World:
     def _on_ReplyInput(self, effect: fx.ReplyInput) -> None:  # noqa: N802
         self._tell(effect.input, well=True)
 
+    def _on_ReplyPart(self, effect: fx.ReplyPart) -> None:  # noqa: N802
+        message, first, count = self.spans[effect.input]
+        assert 0 < effect.count < count, "a part leaves something behind"
+        self.spans[effect.input] = (message, first + effect.count, count - effect.count)
+        self.answered[effect.input] += effect.count
+        self._tell_caller(message, effect.count, well=True)
+
     def _on_FailInput(self, effect: fx.FailInput) -> None:  # noqa: N802
         self._tell(effect.input, well=False)
 
@@ -148,6 +158,9 @@ class World:
     def _tell(self, input: int, *, well: bool) -> None:
         self.told.add(input)
         message, _, count = self.spans[input]
+        self._tell_caller(message, count, well=well)
+
+    def _tell_caller(self, message: Message, count: int, *, well: bool) -> None:
         caller = message.caller
         if caller is not None:
             self.after(self.delay(), lambda: caller.ended(message, count, well=well))
