@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.system.lab import Lab, chromium, running_lab
-from tests.system.panel_page import NotebookPage
+from tests.system.panel_page import RUN_MS, NotebookPage
+
+#: Playwright's own 5 s are too few on a machine that does other things, too
+expect.set_options(timeout=RUN_MS)
 
 
 @pytest.fixture(scope="session")
