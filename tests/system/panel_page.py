@@ -138,10 +138,13 @@ class NotebookPage:
         self.page.get_by_role("button", name=re.compile("^Interrupt the kernel")).click()
 
     def assert_interrupted(self, number: int) -> None:
-        """The cell ends, and says why."""
+        self.assert_fails(number, "KeyboardInterrupt")
+
+    def assert_fails(self, number: int, words: str) -> None:
+        """The cell ends, and says why. Before it has ended, its kernel drops what is sent after it."""
         prompt = self.cell(number).locator(".jp-InputPrompt")
         expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=RUN_MS)
-        expect(self.cell(number).locator(ERROR).last).to_contain_text("KeyboardInterrupt", timeout=RUN_MS)
+        expect(self.cell(number).locator(ERROR).last).to_contain_text(words, timeout=RUN_MS)
 
     def assert_runs(self, number: int) -> None:
         """The cell has begun and has not ended."""
