@@ -80,7 +80,7 @@ def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
             SHOW,
             ASK,
             FAIL,
-            "%%container model\nwhile True: pass",
+            "%%container model\nprint('it turns')\nwhile True: pass",
             "model.where.remote()",
         ]
     )
@@ -106,6 +106,8 @@ def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
     expect(error).to_contain_text("1 / wrong")
     expect(error).not_to_contain_text("modal_nb/")
     pages.begin(5)
+    # an interrupt that comes before the kernel has the cell is lost
+    expect(pages.output(5)).to_contain_text("it turns")
     pages.interrupt()
     pages.assert_interrupted(5)
     pages.cell_picture("container_cell_ends", 4)
