@@ -123,6 +123,18 @@ class NotebookPage:
         """All that stands under a cell."""
         return self.cell(number).locator(".jp-Cell-outputArea")
 
+    def result(self, number: int) -> str:
+        """What stands last under a cell that has ended; the page shows it a moment after the number."""
+        last = self.output(number).locator(".jp-OutputArea-output").last
+        expect(last).not_to_be_empty()
+        return last.inner_text()
+
+    def image(self, number: int) -> Locator:
+        """The one picture under a cell, decoded: earlier it has no size."""
+        found = self.output(number).locator("img")
+        expect(found).to_have_js_property("complete", True)
+        return found
+
     def answer(self, number: int, prompt: str, words: str) -> None:
         """Type it into the box in which a cell asks."""
         asked = self.output(number).locator(".jp-Stdin").last

@@ -87,9 +87,7 @@ def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
     pages.run(0, 1, 2)
     shown = pages.output(2)
     expect(shown).to_contain_text("beside Shown of size 7")
-    image = shown.locator("img")
-    expect(image).to_have_count(1)
-    assert image.evaluate("image => image.naturalWidth > 200 && image.naturalHeight > 100")
+    assert pages.image(2).evaluate("image => image.naturalWidth > 200 && image.naturalHeight > 100")
     expect(shown.get_by_role("cell", name="ada")).to_be_visible()
     track = shown.locator(".noUi-base").bounding_box()
     assert track
@@ -112,7 +110,7 @@ def test_a_cell_in_a_container_is_a_cell_like_any_other(pages: NotebookPage):
     pages.assert_interrupted(5)
     pages.cell_picture("container_cell_ends", 4)
     pages.run(6)
-    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
+    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(pages.result(1))
 
 
 def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
@@ -134,7 +132,7 @@ def test_debug_looks_at_the_frames_in_the_container(pages: NotebookPage):
     expect(pages.output(3)).to_contain_text(re.compile(r"p self\.size\s+7\s"))
     pages.cell_picture("debug", 3)
     pages.run(4)
-    expect(pages.output(4).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
+    expect(pages.output(4).locator(".jp-OutputArea-output").last).to_have_text(pages.result(1))
 
 
 def test_the_stop_button_ends_a_question_and_debuggers(pages: NotebookPage):
@@ -163,7 +161,7 @@ def test_the_stop_button_ends_a_question_and_debuggers(pages: NotebookPage):
     stop_asking(pages, 5, "ipdb> ")
     pages.cell_picture("questions_stopped", 5)
     pages.run(6)
-    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(answer(pages, 1))
+    expect(pages.output(6).locator(".jp-OutputArea-output").last).to_have_text(pages.result(1))
 
 
 def stop_asking(pages: NotebookPage, number: int, prompt: str) -> None:
@@ -171,7 +169,3 @@ def stop_asking(pages: NotebookPage, number: int, prompt: str) -> None:
     expect(pages.output(number).locator(".jp-Stdin-prompt").last).to_have_text(prompt, timeout=RUN_MS)
     pages.interrupt()
     pages.assert_interrupted(number)
-
-
-def answer(pages: NotebookPage, number: int) -> str:
-    return pages.output(number).locator(".jp-OutputArea-output").last.inner_text()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
-
-from tests.system.panel_page import OPEN_MS
-
 CELLS = [
     """
 import secrets
@@ -28,13 +24,12 @@ class Model:
 def test_a_kernel_that_is_restarted_finds_its_containers(pages, lab):
     pages.open(CELLS)
     pages.run(0, 1)
-    output = pages.cell(1).locator(".jp-OutputArea-output").last
-    before = output.inner_text()
+    before = pages.result(1)
     (session,) = pages.sessions()
     kernel = session["kernel"]["id"]
     answer = pages.page.request.post(f"{lab.url}api/kernels/{kernel}/restart?token={lab.token}")
     assert answer.ok
     pages.await_idle()
     pages.run(0, 1)
-    expect(output).to_have_text(before, timeout=OPEN_MS)
+    assert pages.result(1) == before
     pages.run(2)
