@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.house.tree import ROOT
 
@@ -121,3 +122,23 @@ def address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
             return str(json.loads(text)["url"])
         time.sleep(0.1)
     raise AssertionError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def status(lab: Lab, service: str) -> dict[str, Any]:
+    """The one pool of a class, as a terminal sees it."""
+    said = modal_nb(lab, "status", "--json")
+    (found,) = [
+        pool for app in json.loads(said)["apps"] for pool in app["pools"] if pool["service"] == service
+    ]
+    return found
+
+
+def modal_nb(lab: Lab, *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "modal_nb.cli", *arguments],
+        env={**os.environ, "MODAL_NB_HOME": str(lab.folder.parent / "home")},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import CDPSession, sync_playwright
 
-from tests.system.lab import Lab, chromium, running_lab
-from tests.system.panel_page import NotebookPage, PanelPart, status
+from tests.system.lab import Lab, chromium, running_lab, status
+from tests.system.panel_page import NotebookPage, PanelPart
 
 CONTAINERS, RATE = 50, 1000
 MOST_LONG, MOST_GROWTH = 0.05, 1.1

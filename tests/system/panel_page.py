@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +74,7 @@ class NotebookPage:
         return any(one["connections"] and one["execution_state"] == "idle" for one in kernels)
 
     def await_idle(self) -> None:
-        expect(self.page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=OPEN_MS)
+        expect(self.cell(0)).to_be_visible(timeout=OPEN_MS)
         idle = self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
         end = time.monotonic() + OPEN_MS / 1000
         while not self.connected():
@@ -163,9 +159,8 @@ class NotebookPage:
         assert self.cell(number).locator(".jp-InputPrompt").inner_text() == "[*]:"
 
     def save(self) -> None:
-        self.cell(0).locator(
-            ".cm-content"
-        ).click()  # the notebook's keys do nothing while the focus is in a panel
+        # the notebook's keys do nothing while the focus is in a panel
+        self.cell(0).locator(".cm-content").click()
         self.page.keyboard.press("Escape")
         with self.page.expect_response(self.is_save, timeout=OPEN_MS):
             self.page.keyboard.press("Control+s")
@@ -257,8 +252,17 @@ class PanelPart:
         row.get_by_role("button", name="Kill now").click()
 
     def assert_holds(self) -> None:
-        """Nothing sticks out of the panel, nor the panel of its cell; where there is room, numbers are side by side."""
-        found = self.root.evaluate(
+        """Nothing sticks out of the panel, nor the panel of its cell, once the page has taken its size; where there
+        is room, numbers are side by side.
+        """
+        end = time.monotonic() + RUN_MS / 1000
+        while (found := self.overhang()) != [0, 0, []]:
+            assert time.monotonic() < end, found
+            self.root.page.wait_for_timeout(50)
+
+    def overhang(self) -> list[Any]:
+        """Pixels of the panel and of its cell that stick out, and what does so or is bent."""
+        return self.root.evaluate(
             """panel => {
               const right = panel.getBoundingClientRect().right + 1;
               const out = [...panel.querySelectorAll('*')].filter(e => {
@@ -273,24 +277,3 @@ class PanelPart:
               return [...sticks, [...out, ...bent].map(e => e.className)];
             }"""
         )
-        assert found == [0, 0, []], found
-
-
-def status(lab: Lab, service: str) -> dict[str, Any]:
-    """The one pool of a class, as a terminal sees it."""
-    said = modal_nb(lab, "status", "--json")
-    (found,) = [
-        pool for app in json.loads(said)["apps"] for pool in app["pools"] if pool["service"] == service
-    ]
-    return found
-
-
-def modal_nb(lab: Lab, *arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "modal_nb.cli", *arguments],
-        env={**os.environ, "MODAL_NB_HOME": str(lab.folder.parent / "home")},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout

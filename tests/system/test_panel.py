@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.system.lab import Lab
-from tests.system.panel_page import RUN_MS, NotebookPage, PanelPart, modal_nb, status
+from tests.system.lab import Lab, modal_nb, status
+from tests.system.panel_page import RUN_MS, NotebookPage, PanelPart
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 

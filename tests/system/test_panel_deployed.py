@@ -10,8 +10,8 @@ import sys
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.system.lab import Lab
-from tests.system.panel_page import RUN_MS, NotebookPage, modal_nb, status
+from tests.system.lab import Lab, modal_nb, status
+from tests.system.panel_page import RUN_MS, NotebookPage
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.home import until
-from tests.system.lab import Lab
-from tests.system.panel_page import RUN_MS, NotebookPage, status
+from tests.system.lab import Lab, status
+from tests.system.panel_page import RUN_MS, NotebookPage
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
 
