@@ -217,18 +217,20 @@ class PanelPart:
     def drag(self, name: str, value: int) -> None:
         """Take a thumb of the slider by the mouse."""
         thumb = self.root.get_by_role("slider", name=f"{name} (slider)")
-        thumb.scroll_into_view_if_needed()
         box = thumb.bounding_box()
         assert box is not None
         most = int(thumb.get_attribute("max") or 0)
 
-        def place(at: int) -> tuple[float, float]:
-            return box["x"] + KNOB / 2 + (box["width"] - KNOB) * at / most, box["y"] + box["height"] / 2
+        def across(at: int) -> float:
+            return KNOB / 2 + (box["width"] - KNOB) * at / most
 
+        # waits until nothing moves the thumb any more, and until it can be taken
+        begin = across(int(thumb.input_value()))
+        thumb.hover(position={"x": begin, "y": box["height"] / 2})
+        box = thumb.bounding_box()
         mouse = self.root.page.mouse
-        mouse.move(*place(int(thumb.input_value())))
         mouse.down()
-        mouse.move(*place(value), steps=5)
+        mouse.move(box["x"] + across(value), box["y"] + box["height"] / 2, steps=5)
         mouse.up()
 
     def enter(self, name: str, value: int) -> None:
