@@ -68,12 +68,13 @@ NOTEBOOKS = {
         "doubled in place, over there: True",
     ],
 }
-OPEN_MS, RUN_MS = 60_000, 180_000
+#: the longest of them took more than two minutes on two cores that others used, too
+OPEN_MS, RUN_MS = 60_000, 300_000
 #: the tag of a cell that fails on purpose: JupyterLab runs the cells below it all the same
 RAISES = "raises-exception"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_all_cells_run_and_the_page_shows_what_the_text_promises(page: Page, lab: Lab, notebook: str):
     on_purpose = clear_outputs(lab.folder / notebook)
