@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modal_nb.client import binding
+from modal_nb.client import binding, classes, references
 from modal_nb.client.dual import dual
 from modal_nb.client.function_call import FunctionCall
 from modal_nb.client.gather import Gatherer
@@ -16,6 +16,7 @@ from modal_nb.client.inputs import Inputs
 from modal_nb.client.interrupts import or_undo
 from modal_nb.client.kept import KeptCall
 from modal_nb.client.stored import SpawnedCall
+from modal_nb.protocol.codec import Frame
 from modal_nb.protocol.stream import Packet, Result
 from modal_nb.runtime.payload import dumps_arguments
 from modal_nb.spec.cls_spec import label_of
@@ -50,9 +51,12 @@ class SpawnFaces:
     @spawn.awaited
     async def _spawn_aio(self, *args: Any, **kwargs: Any) -> FunctionCall:
         pool = await self._bind_async("spawn")
-        if not pool.app.deployed:
-            return self._spawn(pool, args, kwargs)
-        return await asyncio.to_thread(self._spawn, pool, args, kwargs)
+        if pool.app.deployed:
+            return await asyncio.to_thread(self._spawn, pool, args, kwargs)
+        frames = dumps_arguments(args, kwargs, method=self._spec.name)
+        if references.any_untold():
+            await asyncio.to_thread(classes.tell, pool.app)
+        return self._send(pool, frames)
 
     @dual
     def spawn_map(
@@ -151,6 +155,11 @@ class SpawnFaces:
 
     def _spawn(self, pool: Pool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FunctionCall:
         frames = dumps_arguments(args, kwargs, method=self._spec.name)
+        if references.any_untold():
+            classes.tell(pool.app)
+        return self._send(pool, frames)
+
+    def _send(self, pool: Pool, frames: Sequence[Frame]) -> FunctionCall:
         call = self._begin(pool)
 
         def send() -> None:
@@ -218,7 +227,10 @@ class _Collected:
         self._call = call
 
     def add(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        index = self._call.send(dumps_arguments(args, kwargs, method=self._call.method))
+        frames = dumps_arguments(args, kwargs, method=self._call.method)
+        if references.any_untold():
+            classes.tell(self._call.pool.app)
+        index = self._call.send(frames)
         self._call.watch_end(index, self.permits.release)
 
     def flush(self) -> None:

@@ -103,6 +103,33 @@ def test_a_spawned_call_from_inside_a_container(thing):
     assert thing.spawn_from_inside.remote(4) == 8
 
 
+def _sent(face, method, handle):
+    """The call of a method with this handle."""
+    if face == "map":
+        return method.experimental_spawn_map([handle])
+    return aio(method.spawn.aio(handle)) if face == "awaited" else method.spawn(handle)
+
+
+@pytest.mark.parametrize("face", ["blocking", "awaited", "map"])
+def test_a_handle_that_nobody_has_used_yet_can_be_called_where_it_was_sent(home, face):
+    app = modal.App("unused")
+
+    @app.cls(max_containers=1)
+    class Unused:
+        @modal.method()
+        def double(self, x):
+            return 2 * x
+
+    @app.cls(max_containers=1)
+    class Asks:
+        @modal.method()
+        def ask(self, handle):
+            return handle.double.remote(4)
+
+    with app.run():
+        assert _sent(face, Asks().ask, Unused()).get() == 8
+
+
 def test_the_container_sees_the_ids_that_the_caller_has(thing):
     assert modal.is_local()
     assert modal.current_function_call_id() is modal.current_input_id() is None
