@@ -97,6 +97,7 @@ class Proxy:
                 far.connect(str(self._real))
             except OSError:
                 near.close()
+                far.close()
                 continue
             pair = _Pair(near, far)
             self._pairs.add(pair)
