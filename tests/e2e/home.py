@@ -46,6 +46,18 @@ def dead(process: psutil.Process) -> bool:
         return True
 
 
+def command(process: psutil.Process) -> str:
+    """Its command line; empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+class NoSupervisor(AssertionError):
+    """Nobody can be asked in this moment."""
+
+
 class Caller:
     """A client of the supervisor that knows the protocol and nothing else."""
 
@@ -110,7 +122,8 @@ class Home:
     def ask(self, content: ms.Content) -> Any:
         """The content of the answer to one request, by the plain protocol: the client is not trusted to tell."""
         connection = launcher.find(self.places)
-        assert connection is not None, "no supervisor runs"
+        if connection is None:
+            raise NoSupervisor
         with dial(connection) as caller:
             return caller.ask(content)
 
@@ -118,10 +131,13 @@ class Home:
         return msgspec.convert(self.ask(ms.StatusAsk()), ms.Status)
 
     def pools(self, service: str = "") -> list[ms.PoolStatus]:
-        """The pools of a class, of all apps; none if no supervisor runs."""
-        if launcher.find(self.places) is None:
-            return []
-        return [pool for app in self.status().apps for pool in app.pools if service in ("", pool.service)]
+        """The pools of a class, of all apps; none if no supervisor runs, or the one that does ends in this moment."""
+        try:
+            status = self.status() if launcher.find(self.places) is not None else None
+        except (ConnectionError, FileNotFoundError, ConnectionEnded, NoSupervisor):
+            status = None
+        apps = status.apps if status is not None else []
+        return [pool for app in apps for pool in app.pools if service in ("", pool.service)]
 
     def pool(self, service: str) -> ms.PoolStatus:
         (found,) = self.pools(service)
@@ -139,9 +155,15 @@ class Home:
     # -- processes ------------------------------------------------------------------------------------------------
 
     def supervisor(self) -> psutil.Process:
+        """The one that serves; the next one, if the last one was killed a moment ago."""
+        return until(self._serving)
+
+    def _serving(self) -> psutil.Process | None:
         connection = launcher.find(self.places)
-        assert connection is not None, "no supervisor runs"
-        return psutil.Process(connection.pid)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if connection is not None and not dead(found := psutil.Process(connection.pid)):
+                return found
+        return None
 
     def living(self) -> list[psutil.Process]:
         """Every process of this machine with our mark, whatever session or namespace it is in."""

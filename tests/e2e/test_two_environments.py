@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.home import until
+from tests.e2e.home import command, until
 from tests.e2e.notebook import Notebook
 
 CLASS = """
@@ -66,9 +66,7 @@ def test_one_supervisor_and_each_container_its_own_interpreter(home, tmp_path, e
         status = home.status()
         assert {app.client_pid for app in status.apps} == {one.pid, two.pid}
         assert home.ids("Where") == {first[2], second[2]}
-        supervisors = [
-            process.pid for process in home.living() if "modal_nb.supervisor" in " ".join(process.cmdline())
-        ]
+        supervisors = [process.pid for process in home.living() if "modal_nb.supervisor" in command(process)]
         assert supervisors == [status.pid]
         one.shutdown()
         until(lambda: home.ids("Where") == {second[2]})
