@@ -77,7 +77,7 @@ def test_no_more_containers_than_the_machine_may_have_and_two_pools_share_them(
 ):
     one, two = tmp_path / "one", tmp_path / "two"
     first = [calls.submit(Any1().wait_for.remote, str(one)) for _ in range(8)]
-    until(lambda: busy(home, "Any1") == 4)
+    until(lambda: (busy(home, "Any1"), home.pool("Any1").queued) == (4, 4))
     assert home.pool("Any1").why == "4 queued, waiting for the machine-wide limit of 4 containers"
     second = [calls.submit(Any2().wait_for.remote, str(two)) for _ in range(8)]
     until(lambda: home.pools("Any2") and home.pool("Any2").queued == 8)
@@ -95,7 +95,7 @@ def test_requests_of_cores_are_counted_and_give_libraries_as_many_threads(
     monkeypatch.delenv("OMP_NUM_THREADS")
     gate = tmp_path / "gate"
     inputs = [calls.submit(TwoCores().wait_for.remote, str(gate)) for _ in range(2)]
-    until(lambda: busy(home, "TwoCores") == 1)
+    until(lambda: (busy(home, "TwoCores"), home.pool("TwoCores").queued) == (1, 1))
     assert home.pool("TwoCores").why == (
         "1 queued, waiting for the machine-wide limit of 3 cores: one container asks for cpu=2"
     )
@@ -107,7 +107,7 @@ def test_requests_of_cores_are_counted_and_give_libraries_as_many_threads(
 def test_requests_of_memory_are_counted(running, home, tmp_path, calls):
     gate = tmp_path / "gate"
     inputs = [calls.submit(Memory().wait_for.remote, str(gate)) for _ in range(2)]
-    until(lambda: busy(home, "Memory") == 1)
+    until(lambda: (busy(home, "Memory"), home.pool("Memory").queued) == (1, 1))
     assert "machine-wide limit of 1000 MiB: one container asks for memory=600" in home.pool("Memory").why
     gate.touch()
     assert len({call.result(60)[0] for call in inputs}) == 1
@@ -124,7 +124,7 @@ def test_a_request_that_the_machine_can_never_meet_fails_at_once(running):
 def test_the_command_line_says_why_something_waits(running, home, tmp_path, calls):
     gate = tmp_path / "gate"
     inputs = [calls.submit(TwoCores().wait_for.remote, str(gate)) for _ in range(2)]
-    until(lambda: busy(home, "TwoCores") == 1)
+    until(lambda: (busy(home, "TwoCores"), home.pool("TwoCores").queued) == (1, 1))
     command = [sys.executable, "-m", "modal_nb.cli", "status"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "1 of 4 containers" in said
