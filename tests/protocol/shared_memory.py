@@ -35,7 +35,10 @@ def lent_by(pid: int) -> int:
     for link in Path(f"/proc/{pid}/fd").iterdir():
         if not _leads_to(link).startswith("/memfd:modal_nb"):
             continue
-        probe = os.open(link, os.O_RDONLY)
+        try:
+            probe = os.open(link, os.O_RDONLY)
+        except OSError:  # closed meanwhile
+            continue
         try:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
