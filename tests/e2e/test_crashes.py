@@ -220,7 +220,8 @@ def test_a_call_that_is_given_up_is_cancelled_in_the_container(own, tmp_path):
 
     async def give_up():
         call = asyncio.ensure_future(Long().run.remote.aio())
-        await asyncio.to_thread(until, lambda: Path(log).exists())
+        # the file is there before its line is
+        await asyncio.to_thread(until, lambda: Path(log).exists() and Path(log).read_text() == "begun\n")
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

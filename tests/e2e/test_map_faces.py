@@ -115,7 +115,7 @@ class Sleeper:
         time.sleep(1000)
 
 def interrupt():
-    while not os.path.exists({str(log)!r}):
+    while not (os.path.exists({str(log)!r}) and os.path.getsize({str(log)!r})):
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)
 
