@@ -53,7 +53,8 @@ def test_a_cancelled_call_ends_with_its_error_and_the_container_lives_on(thing, 
     with pytest.raises(InputCancelledError):
         call.get()
     assert [info.status for info in call.get_call_graph()] == [InputStatus.TERMINATED]
-    assert container in set(thing.where.map(range(20)))
+    # while it ends what was cancelled, the other container may serve a whole map
+    until(lambda: container in set(thing.where.map(range(20))))
 
 
 def test_cancelling_what_is_through_changes_nothing(thing):
