@@ -13,7 +13,7 @@ from tests.e2e.home import until
 from tests.e2e.notebook import CellFailed, Notebook
 
 APP = """
-import time
+import os, time
 import modal_nb as modal
 app = modal.App("digits")
 """
@@ -28,8 +28,27 @@ class Forest:
     def sleep(self, seconds):
         time.sleep(seconds)
         return seconds
+    @modal.method()
+    def hold(self, gate):
+        while not os.path.exists(gate):
+            time.sleep(0.01)
 """
 DEFINE = APP + CLASS
+#: returns when all panels have sent their whole state since it was how it is in the end: they do every few seconds
+AWAIT_SYNC = """
+from ipywidgets.widgets.widget import _instances
+def is_synced(report):
+    (pool,) = report["pools"] or [None]
+    return (
+        pool
+        and pool["autoscaler"]["min_containers"] == 2
+        and [one["state"] for one in pool["containers"] if one["memory"]] == ["idle", "idle"]
+        and pool["history"][-1][1:] == [0, 0, 2]
+    )
+panels = [one for one in _instances.values() if type(one).__name__ == "LivePanel"]
+while not all(is_synced(one.report) for one in panels):
+    time.sleep(0.05)
+"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -45,7 +64,7 @@ def saved(home):
         "model.update_autoscaler(min_containers=2)\npanel.wait_for(containers=2, state='idle')",
         "app",
         "Forest",
-        "import time; time.sleep(6)",  # the whole state is synced every few seconds
+        AWAIT_SYNC,
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     NotebookClient(notebook, timeout=60, store_widget_state=True).execute()
@@ -206,9 +225,10 @@ def test_differences_come_while_a_cell_blocks(notebook):
     assert notebook.finish(asked)["status"] == "ok"
 
 
-def test_a_class_that_is_defined_anew_is_followed(notebook):
+def test_a_class_that_is_defined_anew_is_followed(notebook, tmp_path):
     notebook.run("panel = Forest.panel()\nold = Forest(trees=5)\nold.vote.remote(1)")
-    asked = notebook.begin("busy = Forest(trees=5).sleep.spawn(3)")
+    gate = tmp_path / "gate"
+    asked = notebook.begin(f"busy = Forest(trees=5).hold.spawn({str(gate)!r})")
     notebook.finish(asked)
     notebook.run(CLASS.replace("x * self.trees", "-x * self.trees"))
     assert notebook.value("Forest(trees=5).vote.remote(1)") == -5
@@ -219,6 +239,7 @@ def test_a_class_that_is_defined_anew_is_followed(notebook):
         return sorted(p["state"] for p in report["pools"] if p["parameters"] == "trees=5")
 
     until(lambda: states() == ["retired", "running"])
+    gate.touch()
     notebook.run("busy.get()")
     until(lambda: states() == ["running"])
     # the cell that makes the app is run again, too: a new app of the same name
