@@ -109,8 +109,7 @@ def test_a_batch_takes_one_slot_and_batches_are_counted(listener, tmp_path):
 
 def test_a_pool_that_tries_again_tells_how_often_and_what_waits(listener, tmp_path):
     call = Retrying().second_time.spawn(str(tmp_path / "seen"))
-    until(lambda: (pool := listener.pool("Retrying")) and pool["postponed"] == 1)
-    report = listener.pool("Retrying")
+    report = until(lambda: listener.was("Retrying", lambda pool: pool["postponed"] == 1))
     assert report["retries"] == {
         "max_retries": 3,
         "initial_delay": 1.0,

@@ -63,6 +63,8 @@ class Listener(threading.Thread):
         super().__init__(daemon=True)
         self.caller = dial(launcher.find(home.places))
         self.first, self.now, self.times, self.answers = {}, {}, [], []
+        #: every state of every pool, as it was told: some are over before anybody looks
+        self.history = []
         self.lock = threading.Lock()
         self.start()
         self.watch(**wanted)
@@ -83,10 +85,12 @@ class Listener(threading.Thread):
             elif "report" in content:
                 report = content["report"]
                 self.first[report["pool"]] = self.now[report["pool"]] = report
+                self.history.append(report)
             else:
                 diff = content["diff"]
                 self.times.append((diff["pool"], diff["now"]))
                 self.now[diff["pool"]] = applied(self.now[diff["pool"]], diff)
+                self.history.append(self.now[diff["pool"]])
 
     def watch(self, **wanted):
         answers = len(self.answers)
@@ -101,6 +105,11 @@ class Listener(threading.Thread):
         with self.lock:
             found = [report for report in self.now.values() if report["service"] == service]
         return found[-1] if found else None
+
+    def was(self, service, seen):
+        """The first report of this kind of which it is so."""
+        with self.lock:
+            return next((one for one in self.history if one["service"] == service and seen(one)), None)
 
     def close(self):
         self.caller.sock.shutdown(2)
