@@ -170,7 +170,12 @@ def test_a_thread_that_prints_later_prints_into_its_cell(notebook, tmp_path):
     cell = notebook.messages(f"model.late.remote({str(gate)!r})")[0]["parent_header"]["msg_id"]
     gate.touch()
     found = []
-    until(lambda: found.append(notebook.client.get_iopub_msg(timeout=10)) or shown(found, cell))
+
+    def said():
+        found.append(notebook.client.get_iopub_msg(timeout=30))
+        return "".join(words for _, words in shown(found, cell))
+
+    until(lambda: said().endswith("\n"))  # the end of the line may come by itself
     assert shown(found, cell) == [("stdout", "late\n")]
 
 
