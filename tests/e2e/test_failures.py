@@ -31,7 +31,7 @@ class Custom(Exception):
         return Custom, (str(self), self.code)
 
 
-@app.cls(max_containers=2, timeout=1, startup_timeout=60)
+@app.cls(max_containers=2)
 class Failing:
     @modal.method()
     def where(self):
