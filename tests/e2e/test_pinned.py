@@ -94,11 +94,11 @@ def test_a_pinned_input_waits_for_its_container_and_others_wait_for_it(place, tm
         assert (waits.state, waits.container) == ("pinned", found.id)
         assert sentence(waits).startswith(f"waits for {found.id}, which runs another input since ")
         last = place.where.spawn()
-        until(lambda: wait_of(pool, held(pool)[-1]) and wait_of(pool, held(pool)[-1]).state == "queued")
+        until(lambda: (wait := wait_of(pool, held(pool)[-1])) and wait.state == "queued")
         assert "max_containers=1" in sentence(wait_of(pool, held(pool)[-1]))
         (tmp_path / "first").touch()
         assert first.get() == found.id
-        until(lambda: wait_of(pool, held(pool)[0]).state == "running")
+        until(lambda: (wait := wait_of(pool, held(pool)[0])) and wait.state == "running")
         assert sentence(wait_of(pool, held(pool)[0])).endswith(f" in {found.id}")
         (tmp_path / "look").touch()
         assert look.result() == last.get() == found.id
