@@ -21,7 +21,7 @@ assert abs(time.time() - time.time()) > 10_000, "the clock does not jump here"
 
 app = modal.App("clock")
 
-@app.cls(timeout=2, startup_timeout=60, max_containers=1, scaledown_window=2)
+@app.cls(timeout=4, startup_timeout=60, max_containers=1, scaledown_window=4)
 class Clock:
     @modal.method()
     def sleep(self, seconds):
@@ -52,7 +52,7 @@ def test_a_wall_clock_that_jumps_changes_nothing(home, tmp_path, monkeypatch):
         try:
             assert process.stdout.readline() == "timed out\n", process.stderr.read()
             container = process.stdout.readline().strip()
-            # idle for its window of two seconds, it ends
+            # idle for its window of four seconds, it ends
             until(lambda: f"container exited id={container} cause=stopped" in home.log())
         finally:
             (tmp_path / "over").touch()
