@@ -145,17 +145,6 @@ def test_a_crash_loop_of_an_enter_hook_ends_with_the_users_traceback(own, home):
     assert home.log().count("imports or an enter hook failed") <= 9
 
 
-def test_a_normal_end_is_named_as_a_stop(own, home):
-    @own.cls(max_containers=1, scaledown_window=2)
-    class Ends:
-        @modal.method()
-        def where(self):
-            return os.environ["MODAL_TASK_ID"]
-
-    container = Ends().where.remote()
-    until(lambda: f"container exited id={container} cause=stopped\n" in home.log())
-
-
 def test_a_timeout_whose_cancel_is_ignored_is_named_and_costs_the_container(own, home):
     @own.cls(max_containers=1, timeout=1, startup_timeout=60)
     class Deaf:

@@ -115,9 +115,10 @@ def test_hooks_run_in_order_around_the_methods_and_exit_hooks_at_the_end_of_the_
 def test_exit_hooks_run_at_scale_down(home, tmp_path):
     log = tmp_path / "log"
     with app.run():
-        Hooked(log=str(log)).answer.remote()
+        container = Hooked(log=str(log)).answer.remote()
         until(lambda: not home.ids("Hooked"))
         assert lines(log) == [*ENTERED, "method", *EXITED]
+        assert f"container exited id={container} cause=stopped\n" in home.log(), "a normal end is named so"
     assert lines(log) == [*ENTERED, "method", *EXITED]
 
 
