@@ -8,12 +8,11 @@ import signal
 import psutil
 import pytest
 
-from modal_nb.client import launcher
 from modal_nb.client import notebook as notebook_of_this_process
 from modal_nb.protocol import messages as ms
 from modal_nb.protocol.stream import ConnectionEnded
 from tests.e2e import script
-from tests.e2e.home import until
+from tests.e2e.home import NoSupervisor, until
 from tests.e2e.notebook import Notebook
 
 
@@ -78,8 +77,8 @@ def notebook(home, tmp_path):
 def apps(home):
     """None if the supervisor has ended, for nothing needed it, or ends in this moment."""
     try:
-        return home.status().apps if launcher.find(home.places) else []
-    except (OSError, ConnectionEnded):
+        return home.status().apps
+    except (OSError, ConnectionEnded, NoSupervisor):
         return []
 
 
