@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,9 @@ from modal_nb.spec.options import Options
 if TYPE_CHECKING:
     from modal_nb.client.declaration import Declaration
     from modal_nb.client.running import RunningApp
+
+
+_telling = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +91,32 @@ def launch_here(*, include_source: bool) -> ms.Launch | None:
 
 
 def tell(run: RunningApp) -> None:
-    """Tell the supervisor of every class to which a reference was pickled, before the message leaves."""
-    while references.any_untold():
-        for digest, declaration in references.take_untold():
-            owner = _owner(declaration) or run
-            if (declaration.name, digest) in owner.declared:
-                continue
-            record, variables = record_here(declaration)
-            declared = running.Declared(
-                declaration.name,
-                digest,
-                launch_here(include_source=record.options.include_source),
-                variables,
-                pickler.dumps(whole(record, declaration.user_cls)),
-            )
-            owner.declared[declared.name, declared.digest] = declared
-            owner.session.ask(partial(_request, owner, declared), ms.Done, [declared.data])
+    """Tell the supervisor of every class to which a reference was pickled, before the message leaves.
+
+    Whoever comes meanwhile waits: its message may hold a reference of which another thread tells in this moment.
+    """
+    with _telling:
+        while untold := references.untold():
+            try:
+                for digest, declaration in untold:
+                    _tell_of(_owner(declaration) or run, declaration, digest)
+            finally:
+                references.told(untold)
+
+
+def _tell_of(owner: RunningApp, declaration: Declaration, digest: str) -> None:
+    if (declaration.name, digest) in owner.declared:
+        return
+    record, variables = record_here(declaration)
+    declared = running.Declared(
+        declaration.name,
+        digest,
+        launch_here(include_source=record.options.include_source),
+        variables,
+        pickler.dumps(whole(record, declaration.user_cls)),
+    )
+    owner.declared[declared.name, declared.digest] = declared
+    owner.session.ask(partial(_request, owner, declared), ms.Done, [declared.data])
 
 
 def _request(owner: RunningApp, declared: running.Declared) -> ms.ClassDeclare:

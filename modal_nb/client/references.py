@@ -18,8 +18,8 @@ _lock = threading.Lock()
 _digests: weakref.WeakKeyDictionary[type, tuple[int, str]] = weakref.WeakKeyDictionary()
 #: declarations whose references were pickled here: (name, digest) -> declaration
 _sent: dict[tuple[str, str], Declaration] = {}
-#: those that were pickled since somebody looked whether their app was told
-_untold: dict[tuple[str, str], Declaration] = {}
+#: those that were pickled, as often as they were, and of which their app may not have been told
+_untold: list[tuple[str, Declaration]] = []
 
 
 def digest(user_cls: type) -> str:
@@ -39,7 +39,7 @@ def travelling(declaration: Declaration) -> Declaration:
     with _lock:
         key = (declaration.name, version)
         _sent.setdefault(key, declaration)
-        _untold[key] = declaration  # again, too: it may be another app that it is pickled for
+        _untold.append((version, declaration))  # again, too: it may be another app that it is pickled for
     return declaration.travelling(version)
 
 
@@ -54,8 +54,21 @@ def any_untold() -> bool:
 
 
 def take_untold() -> list[tuple[str, Declaration]]:
-    """(digest, declaration) of what the supervisor must be told now, unless the app has it already."""
+    """``untold``, and who asks sees to it alone."""
     with _lock:
-        taken = [(key[1], declaration) for key, declaration in _untold.items()]
+        taken = _untold[:]
         _untold.clear()
         return taken
+
+
+def untold() -> list[tuple[str, Declaration]]:
+    """(digest, declaration) of what the supervisor must be told now, unless the app has it already."""
+    with _lock:
+        return _untold[:]
+
+
+def told(done: list[tuple[str, Declaration]]) -> None:
+    """The supervisor was told of these: only now may messages leave that were packed meanwhile."""
+    gone = {id(one) for one in done}
+    with _lock:
+        _untold[:] = [one for one in _untold if id(one) not in gone]
