@@ -6,10 +6,13 @@ so. Logs of containers that ended are kept while there are not too many of them.
 
 from __future__ import annotations
 
+import fcntl
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from modal_nb.client import launcher
 from modal_nb.exception import NotFoundError
@@ -45,11 +48,20 @@ def read(log: Path) -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
+@contextmanager
+def _whole(log: Path) -> Iterator[BinaryIO]:
+    """The log, while its guard does not drop the older half of it: in the middle of that it looks like another one."""
+    with log.open("rb") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+
+
 def tail(log: Path, count: int) -> list[str]:
     """The last lines, at most ``count`` of them."""
     if count <= 0:
         return []
-    with log.open("rb") as file:
+    with _whole(log) as file:
         place = file.seek(0, 2)
         data = b""
         while place > 0 and data.count(b"\n") <= count:
@@ -89,7 +101,8 @@ def _start(log: Path, count: int | None) -> int:
     """The byte at which the last lines begin."""
     if count is None:
         return 0
-    data = log.read_bytes()
+    with _whole(log) as file:
+        data = file.read()
     place = len(data.removesuffix(b"\n"))
     for _ in range(count):
         place = data.rfind(b"\n", 0, place)
@@ -100,7 +113,7 @@ def _start(log: Path, count: int | None) -> int:
 
 def _followed(log: Path, where: Places, container: str, place: int) -> Iterator[str]:
     rest = b""
-    with log.open("rb") as file:
+    with _whole(log) as file:
         file.seek(max(0, place - _MARK))
         seen = file.read(min(place, _MARK))
     while True:
@@ -125,7 +138,7 @@ def _come(log: Path, place: int, seen: bytes) -> tuple[bytes, int]:
     """What stands behind this place, and where it ends. Where something else stands before it the log was cut: what was
     seen last tells where to go on.
     """
-    with log.open("rb") as file:
+    with _whole(log) as file:
         file.seek(max(0, place - len(seen)))
         data = file.read()
         if data.startswith(seen):

@@ -6,12 +6,17 @@ library only.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 #: bytes
 LARGEST = 8 << 20
 _READ = 1 << 16
+#: seconds that readers of the log are waited for; one that was stopped must not stop the container
+_PATIENCE = 0.2
 #: readable, too: the older half of a full log is dropped
 LOG_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: the first line of a log whose older half went
@@ -66,5 +71,29 @@ class LogKeeper:
         if length + size <= self._largest:
             return
         kept = os.pread(self._log, self._largest // 2, length - self._largest // 2)
-        os.ftruncate(self._log, 0)
-        os.write(self._log, CUT + kept[kept.find(b"\n") + 1 :])
+        with _alone(self._log):
+            os.ftruncate(self._log, 0)
+            os.write(self._log, CUT + kept[kept.find(b"\n") + 1 :])
+
+
+@contextmanager
+def _alone(log: int) -> Iterator[None]:
+    """Nobody reads the log meanwhile: who finds a part of what is kept would take all of it for new."""
+    end = time.monotonic() + _PATIENCE
+    while not _locks(log) and time.monotonic() < end:
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(log, fcntl.LOCK_UN)
+
+
+def _locks(log: int) -> bool:
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
+
 import pytest
 
 from modal_nb.client import logs
@@ -9,6 +12,7 @@ from modal_nb.client.call_logs import Lines
 from modal_nb.client.printed import Printed
 from modal_nb.exception import NotFoundError
 from modal_nb.protocol.call_log import ENDED, Record
+from tests.e2e.home import until
 
 
 @pytest.fixture
@@ -49,6 +53,29 @@ def test_following_what_has_ended_is_reading_it(home, count):
     (home / "logs" / "ct-1.log").write_text("one\ntwo\nthree")
     lines = ["one", "two", "three"]
     assert list(logs.follow("ct-1", count)) == (lines if count is None else lines[3 - min(count, 3) :])
+
+
+def test_a_follower_sees_no_log_whose_older_half_is_just_going(home, monkeypatch):
+    log, lines = home / "logs" / "ct-1.log", [f"line {number}\n" for number in range(2000)]
+    log.write_text("".join(lines[:1000]))
+    looked, over, found = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(logs, "lives", lambda *_: looked.set() or not over.is_set())
+    follower = threading.Thread(target=lambda: found.extend(logs.follow("ct-1")))
+    follower.start()
+    until(lambda: len(found) == 1000)
+    with log.open("r+") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        guard.truncate(0)
+        guard.seek(0)
+        for part in (lines[400:800], lines[800:]):
+            guard.writelines(part)
+            guard.flush()
+            looked.clear()
+            looked.wait(0.2)  # a follower that reads now has its chance; one that waits looks no more
+        fcntl.flock(guard, fcntl.LOCK_UN)
+    over.set()
+    follower.join(30)
+    assert found == [line.strip() for line in lines]
 
 
 @pytest.mark.parametrize(
