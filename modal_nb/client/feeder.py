@@ -98,9 +98,8 @@ class Feeder:
     def _add_many(self, rows: list[tuple[Any, ...]], room: int) -> None:
         self._gatherer.add_many(rows, self._inputs.kwargs)
         self._count += len(rows)
-        if (
-            len(rows) < room
-        ):  # asking for room once more would wait for ever, where the window has shrunk meanwhile
+        if len(rows) < room:
+            # asking for room once more would wait for ever, where the window has shrunk meanwhile
             raise StopIteration
 
     def _add_each(self, inputs: Iterator[tuple[Any, ...]], room: int) -> None:

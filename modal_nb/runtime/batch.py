@@ -151,7 +151,7 @@ class Batch:
                 chunk.add(value)
             else:
                 chunk.add_failure(*self._told.dump(value, call=call, name=name))
-        return chunk.finish(begun=len(outcomes))
+        return chunk.finish()
 
 
 def lists(bound: BoundMethod, arguments: Sequence[Arguments]) -> tuple[list[list[Any]], dict[str, list[Any]]]:

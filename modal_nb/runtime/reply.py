@@ -48,6 +48,7 @@ class ChunkReply:
     to ``entries`` needs no lock, so that the quick way of a chunk has none.
     """
 
+    #: None: all of it is begun and ended at once, as a batch is
     ticket: Ticket | None = None
     entries: list[Any] = field(default_factory=list)
     failed: dict[str, Any] = field(default_factory=dict)
@@ -90,15 +91,12 @@ class ChunkReply:
             ticket.answered = part.begun
             send(part)
 
-    def finish(self, outcome: str = OK, *, begun: int | None = None, failed: bool = False) -> Reply:
-        """The reply of all that was collected; an input that a cancel ended is begun and has no entry. ``begun``: where
-        there is no ticket.
-        """
+    def finish(self, outcome: str = OK, *, failed: bool = False) -> Reply:
+        """The reply of all that was collected; an input that a cancel ended is begun and has no entry."""
         with self._lock:
             self._over = True
-            return self._reply(
-                outcome, self.entries, begun=self.ticket.begun if self.ticket else begun or 0, failed=failed
-            )
+            begun = len(self.entries) if self.ticket is None else self.ticket.begun
+            return self._reply(outcome, self.entries, begun=begun, failed=failed)
 
     def _reply(self, outcome: str, entries: list[Any], *, begun: int, failed: bool = False) -> Reply:
         if outcome == OK and self.failed:

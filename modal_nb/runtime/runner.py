@@ -202,7 +202,7 @@ class Runner:
             inputs, bound = open_message(self.service, ticket, method, frames)
         except Exception as error:  # noqa: BLE001 - as in _run_message
             return refuse(ticket, error)
-        chunk = self._chunk(ticket)
+        chunk = self._chunk(ticket) if inputs.many else ChunkReply()
         while (index := ticket.begin_next()) is not None:
             context.serve_next(ticket.name_of(index, many=inputs.many))
             outcome, value = await self.arms.run_task(ticket, guarded(await_user(bound, inputs, index)))

@@ -114,7 +114,8 @@ class Reactor:
     def finish(self, container: int, reply: Packet, outcome: ev.Outcome) -> None:
         """A REPLY packet of a container."""
         held = self.inputs.get(reply.number)
-        if held is not None and 0 < reply.count < held.answered + held.count:
+        # the range of a reply begins where the attempt did; what PARTs have told is not held any more
+        if held is not None and 0 < reply.count < held.first - reply.first + held.count:
             # the rest of the chunk was recalled meanwhile
             self.feed(ev.InputReturned(container, reply.number, reply.extra, reply.count))
         self._reply = reply
@@ -151,7 +152,6 @@ class Reactor:
     def _send(self, effect: fx.SendInput) -> None:
         held = self.inputs[effect.input]
         held.attempt, held.container, held.sent_at = effect.attempt, effect.container, self._loop.time()
-        held.answered = 0
         link = self.fleet.containers[effect.container].call
         if link is None:
             return  # its end is being reported; the scheduler sends the input elsewhere then
@@ -184,7 +184,6 @@ class Reactor:
         self._pass(held, effect.count)
         held.first += effect.count
         held.count -= effect.count
-        held.answered += effect.count
         held.whole = False
 
     def _pass(self, held: Held, count: int) -> None:

@@ -185,9 +185,8 @@ class Held:
     parts: int
     #: all inputs of the message: nothing of it is over yet
     whole: bool = True
-    #: the attempt that was sent last, to which container, and how many inputs it was sent with have their results
+    #: the attempt that was sent last, and to which container
     attempt: int = 0
-    answered: int = 0
     container: int = 0
     #: when that was
     sent_at: float = 0.0
