@@ -81,6 +81,10 @@ try:
 except ResourceExhaustedError as error:
     assert time.monotonic() - began < 10
     print("refused:", "free some disk space" in str(error), str(disk) in str(error))
+try:
+    wait.spawn("large" * 100_000)
+except ResourceExhaustedError as error:
+    print("a file of its own, too:", "free some disk space" in str(error))
 Path(gates[0]).touch()
 try:
     call.get(timeout=1)
@@ -108,6 +112,7 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(tmp_path):
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == [
         "refused: True True",
+        "a file of its own, too: True",
         "its outcome waits for room",
         "back: True",
         "well: True",

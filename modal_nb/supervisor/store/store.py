@@ -1,8 +1,8 @@
 """One thread that owns the database: operations are run in order, many in one transaction, and answered after commit.
 
 An operation is a function of a connection. What it returns is told only when it is on disk, so whoever was told can
-rely on it. An operation that fails leaves nothing behind and does no harm to its neighbours; when the disk is full or
-the file is damaged all of them are told, and the next one tries anew.
+rely on it. An operation that fails leaves nothing behind and does no harm to its neighbours, nor does one for which the
+disk has no room; when the file is damaged or locked all of them are told, and the next one tries anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from modal_nb import exception
 from modal_nb.supervisor.store.schema import MIGRATIONS
-from modal_nb.supervisor.store.troubles import trouble
+from modal_nb.supervisor.store.troubles import is_full, trouble
 
 log = logging.getLogger("modal_nb.supervisor")
 
@@ -115,15 +115,29 @@ class Store:
         return group, True
 
     def _perform(self, group: list[_Asked]) -> None:
+        """In one transaction; one by one where the disk is full: what reads, or frees something, needs no room."""
+        error = self._together(group)
+        if error is None:
+            return
+        log.error("the store failed: %s", error)
+        alone = isinstance(error, exception.ResourceExhaustedError) and len(group) > 1
+        for asked in group:
+            asked.error = (self._together([asked]) or asked.error) if alone else error
+
+    def _together(self, group: list[_Asked]) -> exception.Error | None:
+        """All or none of them; why none."""
+        for asked in group:
+            asked.error = None
         try:
             connection = self._open()
             with connection.begin():
                 for asked in group:
                     self._one(connection, asked)
-        except exception.Error as error:
-            self._fail(group, error)
         except Exception as error:  # noqa: BLE001 - the thread serves all others, too
-            self._fail(group, trouble(error, self.file))
+            if not is_full(error):
+                self._drop()
+            return error if isinstance(error, exception.Error) else trouble(error, self.file)
+        return None
 
     def _one(self, connection: Connection, asked: _Asked) -> None:
         """One operation in the group's transaction; its own error undoes only itself."""
@@ -134,15 +148,11 @@ class Store:
             asked.error = error
         except DBAPIError:
             raise  # the file or the disk: nothing of the group can be relied on
+        except OSError as error:  # a file beside the database
+            asked.error = trouble(error, self.file)
         except Exception as error:
             log.exception("a store operation failed")
             asked.error = exception.InternalFailure(f"the store: {error!r}")
-
-    def _fail(self, group: list[_Asked], error: exception.Error) -> None:
-        log.error("the store failed: %s", error)
-        self._drop()
-        for asked in group:
-            asked.error = error
 
     def _open(self) -> Connection:
         if self._connection is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
-
-from sqlalchemy.exc import DBAPIError
 
 from modal_nb import exception
 
@@ -15,14 +14,14 @@ _CODE = 0xFF
 
 def trouble(error: BaseException, file: Path) -> exception.Error:
     """The error that a caller gets."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(original, "sqlite_errorcode", 0) & _CODE
+    original, code = _told(error)
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if no_room or code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return exception.ResourceExhaustedError(
+            f"the store {file} cannot be written ({original}): free some disk space; "
+            "nothing that was accepted is lost"
+        )
     match code:
-        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
-            return exception.ResourceExhaustedError(
-                f"the store {file} cannot be written ({original}): free some disk space; "
-                "nothing that was accepted is lost"
-            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return exception.ServiceError(
                 f"the store {file} is locked by another process: end that process, then try again"
@@ -40,3 +39,19 @@ def trouble(error: BaseException, file: Path) -> exception.Error:
     if isinstance(error, OSError):
         return exception.ServiceError(f"the store {file} cannot be used ({error}): mend that, then try again")
     return exception.InternalFailure(f"the store {file} failed: {error!r}")
+
+
+def is_full(error: BaseException) -> bool:
+    """The disk has no room: the connection is as good as before."""
+    return _told(error)[1] == sqlite3.SQLITE_FULL
+
+
+def _told(error: BaseException) -> tuple[BaseException, int]:
+    """What the driver said first, and its code: undoing what the database has undone already fails, too."""
+    original, found = error, 0
+    each: BaseException | None = error
+    while each is not None:
+        if code := getattr(each, "sqlite_errorcode", 0):
+            original, found = each, code & _CODE
+        each = each.__context__
+    return original, found

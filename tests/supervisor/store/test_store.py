@@ -9,13 +9,21 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from modal_nb.exception import DataLossError, InternalFailure, NotFoundError, ServiceError, VersionError
+from modal_nb.exception import (
+    DataLossError,
+    InternalFailure,
+    NotFoundError,
+    ResourceExhaustedError,
+    ServiceError,
+    VersionError,
+)
 from modal_nb.supervisor.store import all_calls, calls, schema
 from modal_nb.supervisor.store.blobs import LARGE, Blobs
 from modal_nb.supervisor.store.store import Store
@@ -45,6 +53,53 @@ def file(tmp_path):
 def rows(file):
     with contextlib.closing(sqlite3.connect(file)) as store:
         return dict(store.execute("SELECT call, state || ' ' || cast(body AS TEXT) FROM inputs"))
+
+
+# ---- a full disk
+
+
+def fill(connection):
+    """From here on the file cannot grow."""
+    connection.execute(text("CREATE TABLE filler (body BLOB)"))
+    pages = connection.scalar(text("PRAGMA page_count"))
+    connection.execute(text(f"PRAGMA max_page_count={pages}"))
+
+
+def grow(connection):
+    connection.execute(text("INSERT INTO filler VALUES (zeroblob(1000000))"))
+
+
+def tables(connection):
+    return set(connection.scalars(text("SELECT name FROM sqlite_master")))
+
+
+def test_where_the_disk_is_full_what_reads_is_answered_beside_what_writes(file):
+    all_are_asked = threading.Event()
+
+    def first(connection):
+        assert all_are_asked.wait(30)
+
+    def no_such_thing(connection):
+        raise NotFoundError("no such thing")
+
+    async def ask():
+        store = Store(file, "normal", asyncio.get_running_loop())
+        await store.ask(fill)
+        held = store.ask(first)
+        asked = [store.ask(one) for one in (tables, grow, no_such_thing, tables)]
+        all_are_asked.set()
+        try:
+            await held
+            return await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            await asyncio.to_thread(store.close)
+
+    before, refused, own, after = asyncio.run(ask())
+    assert isinstance(refused, ResourceExhaustedError)
+    assert "free some disk space" in str(refused)
+    assert isinstance(own, NotFoundError), "its own error stays its own"
+    assert before == after
+    assert "filler" in after
 
 
 # ---- what was acknowledged
