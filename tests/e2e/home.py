@@ -30,12 +30,17 @@ MARK = "PYTHON_TEST_HOME_MARK"
 
 
 def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
-    """Look again and again until it is true; returns what it was."""
+    """Look again and again until it is true; returns what it was. What it looks into may still be empty."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while True:
+        try:
+            if found := condition():
+                return found
+        except LookupError:
+            if time.monotonic() > deadline:
+                raise
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.01)
-    return found
 
 
 def dead(process: psutil.Process) -> bool:
@@ -140,7 +145,8 @@ class Home:
         return [pool for app in apps for pool in app.pools if service in ("", pool.service)]
 
     def pool(self, service: str) -> ms.PoolStatus:
-        (found,) = self.pools(service)
+        """The one pool of a class; waits for it: a call that has just been made may not have opened it yet."""
+        (found,) = until(lambda: self.pools(service))
         return found
 
     def containers(self, service: str = "") -> list[ms.ContainerStatus]:
