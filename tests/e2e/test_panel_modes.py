@@ -27,7 +27,7 @@ class Wide:
 
 @app.cls(max_containers=1, scaledown_window=3600)
 class Batched:
-    @modal.batched(max_batch_size=4, wait_ms=300)
+    @modal.batched(max_batch_size=4, wait_ms=1500)
     def double(self, xs):
         while "gate" in xs[0] and not Path(xs[0]).exists():
             time.sleep(0.01)
@@ -101,10 +101,10 @@ def test_a_batch_takes_one_slot_and_batches_are_counted(listener, tmp_path):
     assert Batched().double.remote("x") == "xx"
     until(lambda: listener.pool("Batched")["batches"] == {"count": 2, "inputs": 5})
     report = listener.pool("Batched")
-    assert report["batching"] == [{"method": "double", "max_batch_size": 4, "wait_ms": 300}]
+    assert report["batching"] == [{"method": "double", "max_batch_size": 4, "wait_ms": 1500}]
     (seen,) = Batched().panel().state()["pools"]
     assert seen["batches"] == {"count": 2, "inputs": 5}
-    assert "batches of up to 4, waiting at most 300 ms" in modal_nb("status").stdout
+    assert "batches of up to 4, waiting at most 1,500 ms" in modal_nb("status").stdout
 
 
 def test_a_pool_that_tries_again_tells_how_often_and_what_waits(listener, tmp_path):

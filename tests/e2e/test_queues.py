@@ -193,7 +193,7 @@ def test_an_iteration_waits_for_more(line):
     seen = []
 
     def read():
-        for value in line.iterate(item_poll_timeout=1):
+        for value in line.iterate(item_poll_timeout=3):
             seen.append(value)  # noqa: PERF402 - one at a time, as they come
 
     with ThreadPoolExecutor(1) as threads:
