@@ -104,7 +104,7 @@ def test_a_batch_takes_one_slot_and_batches_are_counted(listener, tmp_path):
     assert report["batching"] == [{"method": "double", "max_batch_size": 4, "wait_ms": 1500}]
     (seen,) = Batched().panel().state()["pools"]
     assert seen["batches"] == {"count": 2, "inputs": 5}
-    assert "batches of up to 4, waiting at most 1,500 ms" in modal_nb("status").stdout
+    assert "batches of up to 4, waiting at most 1.5 s" in modal_nb("status").stdout
 
 
 def test_a_pool_that_tries_again_tells_how_often_and_what_waits(listener, tmp_path):
