@@ -88,12 +88,13 @@ class Notebook:
         """Start a cell and do not wait; ``finish`` does."""
         return self.client.execute(code, stop_on_error=False)  # what follows is not thrown away
 
-    def await_begin(self, asked: str) -> None:
-        """Returns when the cell runs, so that an interrupt is for it."""
+    def begin_for_interrupt(self, code: str) -> str:
+        """``begin``, and return when its code runs: a kernel that is interrupted just before that never replies."""
+        asked = self.begin(f"print('begun', flush=True)\n{code}")
         while True:
             message = self.client.get_iopub_msg(timeout=WAIT)
-            if message["msg_type"] == "execute_input" and message["parent_header"].get("msg_id") == asked:
-                return
+            if message["msg_type"] == "stream" and message["parent_header"].get("msg_id") == asked:
+                return asked
 
     def finish(self, asked: str) -> dict[str, Any]:
         """The reply to a cell that was begun; raises CellFailed."""

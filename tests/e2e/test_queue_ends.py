@@ -36,9 +36,7 @@ def line(home, request):
 def test_an_interrupt_ends_a_waiting_cell_and_the_item_goes_to_the_next_one(tmp_path, line, get):
     with Notebook(tmp_path) as notebook:
         notebook.run(f"import modal_nb as modal\nline = modal.Queue.from_name({line.name!r})\nline.len()")
-        asked = notebook.begin(f"print('waits', flush=True)\n{get}")
-        while notebook.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
-            pass
+        asked = notebook.begin_for_interrupt(get)
         notebook.interrupt()
         with pytest.raises(CellFailed) as caught:
             notebook.finish(asked)

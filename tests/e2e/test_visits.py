@@ -86,8 +86,7 @@ def test_a_cell_in_a_busy_container_waits_and_an_interrupt_ends_the_wait(noteboo
     gate = str(tmp_path / "gate")
     notebook.run(f"waiting = model.wait_for.spawn({gate!r})")
     until((tmp_path / "gate.began").exists)
-    asked = notebook.begin("%%container model\nprint('in')")
-    notebook.await_begin(asked)
+    asked = notebook.begin_for_interrupt("get_ipython().run_cell_magic('container', 'model', 'pass')")
     notebook.interrupt()
     with pytest.raises(CellFailed) as ended:
         notebook.finish(asked)
