@@ -8,8 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.e2e.home import MARK, Home
+
+# a machine that stands still for a moment is no fault of what is tested
+settings.register_profile(
+    "modal_nb",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # the same examples each time, unless somebody looks for new ones
+    derandomize="MODAL_NB_EXAMPLES" not in os.environ,
+)
+settings.load_profile("modal_nb")
 
 
 @pytest.fixture(scope="module")

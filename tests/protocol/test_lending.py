@@ -58,7 +58,7 @@ def journey(buffers, content=None):
 sizes = st.lists(st.sampled_from([0, 1, 4095, 4096, 70_001, LEAST, LEAST + 1, 3 * LEAST + 7]), max_size=6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes=sizes)
 def test_buffers_come_back_in_their_places_whatever_their_sizes(sizes):
     buffers = [bytes([number]) * size for number, size in enumerate(sizes)]

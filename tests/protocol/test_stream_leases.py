@@ -55,7 +55,7 @@ plans = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(plan=plans, reads=st.sampled_from([8_000, 262_144]), together=st.booleans())
 def test_each_packet_has_its_own_lease_however_the_stream_is_cut(plan, reads, together):
     lender, before = Lender(), descriptors()

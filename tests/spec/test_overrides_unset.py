@@ -6,7 +6,7 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import modal_nb as modal
@@ -216,7 +216,6 @@ STEPS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(STEPS, st.lists(STEPS, max_size=4))
 def test_it_is_as_if_neither_decorator_nor_an_earlier_call_had_given_it(decorator, calls):
     history = [{name: value for name, value in decorator.items() if value is not UNSET}]
@@ -228,7 +227,6 @@ def test_it_is_as_if_neither_decorator_nor_an_earlier_call_had_given_it(decorato
     assert after(options(**given), *calls) == after(options(**history[0]), *history[1:])
 
 
-@settings(deadline=None)
 @given(st.lists(STEPS, min_size=2, max_size=5), st.integers(1, 4))
 def test_however_calls_are_grouped_they_come_to_the_same(steps, at):
     base = options(secrets=[TWO], env={"C": "3"}, volumes={"/v": VOLUME}, cpu=7)
