@@ -228,6 +228,7 @@ def little_memory(home):
     reason = memory_group.why_not()
     if reason:
         pytest.skip(reason)
+    home.stop()  # one that has served may end by itself in this moment
     pid = launcher.find_or_start(home.places).pid
     with memory_group.limited(pid, mib=300):
         yield
