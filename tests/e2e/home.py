@@ -30,13 +30,13 @@ MARK = "PYTHON_TEST_HOME_MARK"
 
 
 def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
-    """Look again and again until it is true; returns what it was. What it looks into may still be empty."""
+    """Look again and again until it is true; returns what it was. What it looks into may be missing still."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             if found := condition():
                 return found
-        except LookupError:
+        except (LookupError, FileNotFoundError):
             if time.monotonic() > deadline:
                 raise
         assert time.monotonic() < deadline, f"not within {seconds} s"
