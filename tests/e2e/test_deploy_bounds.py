@@ -52,9 +52,8 @@ def test_many_inputs_wait_for_room(full, tmp_path, monkeypatch, face):
     monkeypatch.setattr(Room, "await_by", seen)
     many = range(QUEUE + 500)
     call = getattr(full.note, face)(many, kwargs={"folder": str(tmp_path)})
-    until(
-        (tmp_path / "gate").exists
-    )  # the queue was full; of an app that runs here that may be heard a little later
+    # the queue was full; of an app that runs here that may be heard a little later
+    until((tmp_path / "gate").exists)
     if call is not None:
         assert list(call.iter()) == list(many)
     until(lambda: len((tmp_path / "noted").read_text().splitlines()) >= len(many))
