@@ -15,13 +15,12 @@ _CODE = 0xFF
 def trouble(error: BaseException, file: Path) -> exception.Error:
     """The error that a caller gets."""
     original, code = _told(error)
-    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if no_room or code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return exception.ResourceExhaustedError(
-            f"the store {file} cannot be written ({original}): free some disk space; "
-            "nothing that was accepted is lost"
-        )
     match code:
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return exception.ResourceExhaustedError(
+                f"the store {file} cannot be written ({original}): free some disk space; "
+                "nothing that was accepted is lost"
+            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return exception.ServiceError(
                 f"the store {file} is locked by another process: end that process, then try again"
@@ -47,7 +46,12 @@ def is_full(error: BaseException) -> bool:
 
 
 def _told(error: BaseException) -> tuple[BaseException, int]:
-    """What the driver said first, and its code: undoing what the database has undone already fails, too."""
+    """What the driver said first, and its code: undoing what the database has undone already fails, too.
+
+    A file beside the database that finds no room is told by the same code.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return error, sqlite3.SQLITE_FULL
     original, found = error, 0
     each: BaseException | None = error
     while each is not None:
