@@ -150,10 +150,10 @@ def test_the_time_of_a_slow_reader_is_not_of_the_timeout(running):
 def test_the_time_of_the_generator_itself_is(running):
     got = []
     with pytest.raises(FunctionTimeoutError, match=r"Hasty\.count ran longer than timeout=2 seconds"):
-        for item in Hasty().count.remote_gen(200, 0.4):
+        for item in Hasty().count.remote_gen(200, 0.2):
             got.append(item)  # noqa: PERF402 - what came before the end
     assert got == list(range(len(got)))
-    assert 1 <= len(got) <= 5
+    assert 3 <= len(got) <= 10
     assert list(Hasty().count.remote_gen(3)) == [0, 1, 2]
 
 
